@@ -1,0 +1,43 @@
+//! What compiled modules and the runtime agree on, stated once.
+//!
+//! The compiler takes every offset, number and symbol from here, and so do `rt` and `libwasirt`; a
+//! number typed in two places is a bug. Structures are generic over the pointer word `P` (`u64` when
+//! the compiler asks for the offsets of a 64-bit target, a real pointer in the runtime).
+#![no_std]
+
+mod descriptor;
+mod instance;
+mod pc_map;
+mod runtime;
+mod start;
+pub mod symbol;
+mod trap;
+mod types;
+mod wasi; // exports for_each_wasi_function!
+
+pub use descriptor::*;
+pub use instance::*;
+pub use pc_map::*;
+pub use runtime::*;
+pub use start::*;
+pub use trap::*;
+pub use types::*;
+
+/// Version of everything in this crate. A runtime refuses a descriptor with another version.
+pub const ABI_VERSION: u32 = 1;
+
+/// Bytes in a Wasm page. spec: exec/runtime, memory instances.
+pub const PAGE_SIZE_BYTES: u64 = 65_536;
+
+/// Largest number of pages a 32-bit memory can have: 4 GiB.
+pub const MAX_PAGES_MEMORY32: u64 = 65_536;
+
+/// Bytes reserved for a 32-bit memory under guard pages: every `base + zext64(index) + offset` with
+/// a 32-bit index and a 32-bit offset, and the widest access (16 bytes) at its end, lies inside.
+pub const GUARD_RESERVATION_BYTES: u64 = (1 << 33) + PAGE_SIZE_BYTES;
+
+/// Inaccessible bytes in front of a memory, so that a fault slightly below the base is the guest's too.
+pub const PRE_GUARD_BYTES: u64 = PAGE_SIZE_BYTES;
+
+/// Most elements a table may ever have, whatever its type allows. Growth past it answers -1.
+pub const MAX_TABLE_ELEMENTS: u64 = 10_000_000;

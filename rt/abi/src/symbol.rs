@@ -1,0 +1,38 @@
+//! Symbol names. Everything the linker sees is named here.
+
+/// `int w2n_start(int argc, char **argv, const StartInfo *)`: called by the `main` of an executable.
+pub const START: &str = "w2n_start";
+
+/// `*const W2nApi` in the runtime: the host API table.
+pub const API: &str = "w2n_api";
+
+/// See [`crate::StartInfo::wasi_init`].
+pub const WASI_INIT: &str = "w2n_wasi_init";
+
+/// Symbol under which a plugin with one module exports its descriptor, whatever its name.
+pub const MODULE: &str = "w2n_module";
+
+/// Prefix of the array-call symbol of a WASI preview 1 function: `w2n_wasi_fd_write`.
+pub const WASI_PREFIX: &str = "w2n_wasi_";
+
+/// Import module of WASI preview 1.
+pub const WASI_MODULE: &str = "wasi_snapshot_preview1";
+
+/// Byte that separates nothing but is never in a C identifier, for our internal symbols: `app.f12`.
+pub const INTERNAL_SEPARATOR: char = '.';
+
+/// Appends `name` to `out` so that the result is a C identifier tail and different names stay different:
+/// bytes other than `[A-Za-z0-9_]` become `_xHH_`, and so does a `_` that is followed by `x`.
+///
+/// `a b` becomes `a_x20_b`; `a_xylo` becomes `a_x5f_xylo`.
+pub fn mangle(name: &[u8], out: &mut impl core::fmt::Write) -> core::fmt::Result {
+    for (position, &byte) in name.iter().enumerate() {
+        let escapes = byte == b'_' && name.get(position + 1) == Some(&b'x');
+        if (byte.is_ascii_alphanumeric() || byte == b'_') && !escapes {
+            out.write_char(byte as char)?;
+        } else {
+            write!(out, "_x{byte:02x}_")?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,71 @@
+//! Value types and external kinds as the numbers that descriptors carry.
+
+/// A value type, numbered as in the Wasm binary format (spec: binary/types).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum ValueType {
+    /// 32-bit integer.
+    I32 = 0x7f,
+    /// 64-bit integer.
+    I64 = 0x7e,
+    /// 32-bit IEEE 754 float.
+    F32 = 0x7d,
+    /// 64-bit IEEE 754 float.
+    F64 = 0x7c,
+    /// 128-bit vector.
+    V128 = 0x7b,
+    /// Nullable reference to a function: a pointer to a [`crate::VmFuncRef`], or null.
+    FuncRef = 0x70,
+    /// Nullable reference to a host object: an opaque pointer-sized word, null is zero.
+    ExternRef = 0x6f,
+}
+
+impl ValueType {
+    /// Every value type, for look-ups by number.
+    pub const ALL: [Self; 7] =
+        [Self::I32, Self::I64, Self::F32, Self::F64, Self::V128, Self::FuncRef, Self::ExternRef];
+
+    /// The value type with the binary-format number `code`.
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|ty| *ty as u8 == code)
+    }
+
+    /// The name in the text format.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::I32 => "i32",
+            Self::I64 => "i64",
+            Self::F32 => "f32",
+            Self::F64 => "f64",
+            Self::V128 => "v128",
+            Self::FuncRef => "funcref",
+            Self::ExternRef => "externref",
+        }
+    }
+}
+
+/// What an import or export is, numbered as in the Wasm binary format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum ExternKind {
+    /// A function.
+    Func = 0,
+    /// A table.
+    Table = 1,
+    /// A linear memory.
+    Memory = 2,
+    /// A global variable.
+    Global = 3,
+}
+
+impl ExternKind {
+    /// The kind with the binary-format number `code`.
+    pub fn from_code(code: u8) -> Option<Self> {
+        [Self::Func, Self::Table, Self::Memory, Self::Global].into_iter().find(|kind| *kind as u8 == code)
+    }
+}
+
+/// Separates parameters from results in the byte encoding of a function type.
+///
+/// `(func (param i32 i64) (result f32))` is `7f 7e 00 7d`: structural, so equal in all modules.
+pub const FUNC_TYPE_SEPARATOR: u8 = 0;

@@ -1,0 +1,125 @@
+//! What can go wrong, said so that the user can act on it: what, where, and what to do.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// Result of everything in the compiler that can fail.
+pub type Result<T> = std::result::Result<T, CompileError>;
+
+/// Whose turn it is to act; decides the exit status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The input, or the machine we run on (missing linker, full disk). Exit status 1.
+    Input,
+    /// The command line. Exit status 2.
+    Usage,
+    /// A bug in the compiler. Exit status 70.
+    Internal,
+}
+
+/// An error with its place and a hint.
+#[derive(Clone, Debug)]
+pub struct CompileError(Box<Details>);
+
+#[derive(Clone, Debug)]
+struct Details {
+    kind: ErrorKind,
+    message: String,
+    file: Option<PathBuf>,
+    offset_bytes: Option<usize>,
+    func: Option<(u32, Option<String>)>,
+    hint: Option<String>,
+}
+
+impl CompileError {
+    /// An error of `kind` with nothing but a message yet.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self(Box::new(Details { kind, message, file: None, offset_bytes: None, func: None, hint: None }))
+    }
+
+    /// The input (or the machine) is at fault.
+    pub fn input(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Input, message)
+    }
+
+    /// The command line is at fault.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Usage, message)
+    }
+
+    /// We are at fault.
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Internal, message)
+    }
+
+    /// Names the file, unless one is named already.
+    pub fn in_file(mut self, file: &Path) -> Self {
+        self.0.file.get_or_insert_with(|| file.to_owned());
+        self
+    }
+
+    /// Names the byte offset in the Wasm binary, unless one is named already.
+    pub fn at(mut self, offset_bytes: usize) -> Self {
+        self.0.offset_bytes.get_or_insert(offset_bytes);
+        self
+    }
+
+    /// Names the function, unless one is named already.
+    pub fn in_func(mut self, index: u32, name: Option<&str>) -> Self {
+        self.0.func.get_or_insert_with(|| (index, name.map(str::to_owned)));
+        self
+    }
+
+    /// Says what to do about it.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
+    }
+
+    /// Whose turn it is.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The hint, printed apart from the message.
+    pub fn hint_text(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+
+    /// Status for the process to exit with.
+    pub fn exit_status(&self) -> u8 {
+        match self.0.kind {
+            ErrorKind::Input => 1,
+            ErrorKind::Usage => 2,
+            ErrorKind::Internal => 70,
+        }
+    }
+}
+
+/// `app.wasm: message, at 0x5a21 in func 718 `name``, without the hint.
+impl fmt::Display for CompileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(file) = &self.0.file {
+            write!(f, "{}: ", file.display())?;
+        }
+        f.write_str(&self.0.message)?;
+        if let Some(offset) = self.0.offset_bytes {
+            write!(f, ", at {offset:#x}")?;
+        }
+        match &self.0.func {
+            Some((index, Some(name))) => write!(f, " in func {index} `{}`", name.escape_debug()),
+            Some((index, None)) => write!(f, " in func {index}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for CompileError {}
+
+/// A failed builder call means we built impossible IR.
+impl From<inkwell::builder::BuilderError> for CompileError {
+    fn from(error: inkwell::builder::BuilderError) -> Self {
+        Self::internal(format!("LLVM refused an instruction: {error}"))
+    }
+}
