@@ -5,6 +5,7 @@
 //! the compiler asks for the offsets of a 64-bit target, a real pointer in the runtime).
 #![no_std]
 
+mod api;
 mod descriptor;
 mod instance;
 mod pc_map;
@@ -15,6 +16,7 @@ mod trap;
 mod types;
 mod wasi; // exports for_each_wasi_function!
 
+pub use api::*;
 pub use descriptor::*;
 pub use instance::*;
 pub use pc_map::*;
