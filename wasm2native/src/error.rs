@@ -71,6 +71,12 @@ impl CompileError {
         self
     }
 
+    /// Says something better at the same place.
+    pub fn message_instead(mut self, message: impl Into<String>) -> Self {
+        self.0.message = message.into();
+        self
+    }
+
     /// Says what to do about it.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint = Some(hint.into());

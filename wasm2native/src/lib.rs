@@ -10,3 +10,4 @@
 
 pub mod error;
 pub mod options;
+pub mod wasm;

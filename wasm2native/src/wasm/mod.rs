@@ -1,0 +1,21 @@
+//! Wasm bytes to a validated [`Module`]. Nothing here knows LLVM.
+//!
+//! INV-1: a `Module` exists only if wasmparser validated it; later code asserts and never re-checks.
+
+mod const_expr;
+mod features;
+mod index;
+mod module;
+mod names;
+mod parse;
+
+pub use const_expr::{ConstExpr, ConstOp};
+pub use features::SUPPORTED_FEATURES;
+pub use index::{
+    DataIndex, DefinedFuncIndex, ElementIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TypeIndex,
+};
+pub use module::{
+    DataSegment, ElementItems, ElementSegment, Export, ExternType, Func, FuncType, Global, GlobalType, Import,
+    Limits, MemoryType, Module, SegmentMode, TableType,
+};
+pub use parse::parse;

@@ -1,0 +1,321 @@
+//! A validated module: all that later phases need, with index spaces joined (imports first).
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use wasmparser::{AbstractHeapType, FunctionBody, HeapType, ValType};
+
+use super::const_expr::ConstExpr;
+use super::index::{DefinedFuncIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TypeIndex};
+use super::names::Names;
+use crate::error::{CompileError, Result};
+use w2n_abi::ValueType;
+
+/// A validated Wasm module.
+#[derive(Debug, Default)]
+pub struct Module<'a> {
+    /// Name from the name section, else the stem of the file name.
+    pub name: String,
+    /// Function types, each once.
+    pub types: Vec<FuncType>,
+    /// Type index of the module to [`TypeIndex`].
+    pub(super) type_map: Vec<TypeIndex>,
+    /// Imports in order.
+    pub imports: Vec<Import<'a>>,
+    /// Exports in order.
+    pub exports: Vec<Export<'a>>,
+    /// All functions, imports first.
+    pub funcs: Vec<Func>,
+    /// All tables, imports first.
+    pub tables: Vec<TableType>,
+    /// All memories, imports first.
+    pub memories: Vec<MemoryType>,
+    /// All globals, imports first.
+    pub globals: Vec<Global>,
+    /// Element segments.
+    pub elements: Vec<ElementSegment>,
+    /// Data segments.
+    pub data: Vec<DataSegment<'a>>,
+    /// Start function.
+    pub start: Option<FuncIndex>,
+    /// Bodies of the defined functions.
+    pub bodies: Vec<FunctionBody<'a>>,
+    /// Functions that can become references: exported, in element segments or named by `ref.func`.
+    pub referenced_funcs: BTreeSet<FuncIndex>,
+    /// Number of imported functions.
+    pub imported_func_count: u32,
+    /// Number of imported tables.
+    pub imported_table_count: u32,
+    /// Number of imported memories.
+    pub imported_memory_count: u32,
+    /// Number of imported globals.
+    pub imported_global_count: u32,
+    /// The name section.
+    pub(super) names: Names<'a>,
+}
+
+/// A function type.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct FuncType {
+    /// Types of the parameters.
+    pub params: Vec<ValueType>,
+    /// Types of the results.
+    pub results: Vec<ValueType>,
+}
+
+/// A function, imported or defined.
+#[derive(Clone, Copy, Debug)]
+pub struct Func {
+    /// Its type.
+    pub ty: TypeIndex,
+}
+
+/// An import.
+#[derive(Clone, Copy, Debug)]
+pub struct Import<'a> {
+    /// Module name.
+    pub module: &'a str,
+    /// Field name.
+    pub name: &'a str,
+    /// Its type.
+    pub ty: ExternType,
+}
+
+/// An export.
+#[derive(Clone, Copy, Debug)]
+pub struct Export<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// What is exported.
+    pub ty: ExternType,
+    /// Index in the index space of its kind.
+    pub index: u32,
+}
+
+/// Type of an import or export.
+#[derive(Clone, Copy, Debug)]
+pub enum ExternType {
+    /// A function.
+    Func(TypeIndex),
+    /// A table.
+    Table(TableType),
+    /// A memory.
+    Memory(MemoryType),
+    /// A global.
+    Global(GlobalType),
+}
+
+/// Size limits, in elements or pages.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// At creation.
+    pub min: u64,
+    /// Ever.
+    pub max: Option<u64>,
+}
+
+/// Type of a table.
+#[derive(Clone, Copy, Debug)]
+pub struct TableType {
+    /// Type of its elements, `FuncRef` or `ExternRef`.
+    pub element: ValueType,
+    /// In elements.
+    pub limits: Limits,
+}
+
+/// Type of a memory.
+#[derive(Clone, Copy, Debug)]
+pub struct MemoryType {
+    /// In pages.
+    pub limits: Limits,
+}
+
+/// Type of a global.
+#[derive(Clone, Copy, Debug)]
+pub struct GlobalType {
+    /// Type of its value.
+    pub value: ValueType,
+    /// Whether `global.set` is allowed.
+    pub mutable: bool,
+}
+
+/// A global.
+#[derive(Clone, Debug)]
+pub struct Global {
+    /// Its type.
+    pub ty: GlobalType,
+    /// Initial value; `None` for imports.
+    pub init: Option<ConstExpr>,
+}
+
+/// When a segment is copied.
+#[derive(Clone, Debug)]
+pub enum SegmentMode<I> {
+    /// At instantiation, to `offset` of table or memory `index`, then dropped.
+    Active {
+        /// Table or memory.
+        index: I,
+        /// Where to.
+        offset: ConstExpr,
+    },
+    /// By `table.init` or `memory.init`.
+    Passive,
+    /// Never: it only declares that functions are referenced.
+    Declared,
+}
+
+/// What an element segment holds.
+#[derive(Clone, Debug)]
+pub enum ElementItems {
+    /// Functions and nulls.
+    Funcs(Vec<Option<FuncIndex>>),
+    /// Expressions at least one of which is more than that.
+    Exprs(Vec<ConstExpr>),
+}
+
+/// An element segment.
+#[derive(Clone, Debug)]
+pub struct ElementSegment {
+    /// When it is copied.
+    pub mode: SegmentMode<TableIndex>,
+    /// Its elements.
+    pub items: ElementItems,
+}
+
+impl ElementSegment {
+    /// Number of elements.
+    pub fn len(&self) -> usize {
+        match &self.items {
+            ElementItems::Funcs(funcs) => funcs.len(),
+            ElementItems::Exprs(exprs) => exprs.len(),
+        }
+    }
+
+    /// Whether it has no elements.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// A data segment.
+#[derive(Clone, Debug)]
+pub struct DataSegment<'a> {
+    /// When it is copied.
+    pub mode: SegmentMode<MemoryIndex>,
+    /// Its bytes.
+    pub bytes: &'a [u8],
+}
+
+impl<'a> Module<'a> {
+    /// Type of a function.
+    pub fn func_type(&self, func: FuncIndex) -> &FuncType {
+        &self.types[self.funcs[func.index()].ty.index()]
+    }
+
+    /// The [`TypeIndex`] of type `index` as the binary numbers it.
+    pub fn type_index(&self, index: u32) -> TypeIndex {
+        self.type_map[index as usize]
+    }
+
+    /// Name of a function from the name section.
+    pub fn func_name(&self, func: FuncIndex) -> Option<&'a str> {
+        self.names.funcs.get(&func.0).copied()
+    }
+
+    /// Whether the function comes from outside.
+    pub fn is_imported(&self, func: FuncIndex) -> bool {
+        func.0 < self.imported_func_count
+    }
+
+    /// Place among the defined functions; `None` for imports.
+    pub fn defined_index(&self, func: FuncIndex) -> Option<DefinedFuncIndex> {
+        func.0.checked_sub(self.imported_func_count).map(DefinedFuncIndex)
+    }
+
+    /// Index in the function index space of a defined function.
+    pub fn func_index(&self, defined: DefinedFuncIndex) -> FuncIndex {
+        FuncIndex(self.imported_func_count + defined.0)
+    }
+
+    /// Whether the global comes from outside.
+    pub fn is_global_imported(&self, global: GlobalIndex) -> bool {
+        global.0 < self.imported_global_count
+    }
+
+    /// Bytes of all function bodies.
+    pub fn code_size_bytes(&self) -> usize {
+        self.bodies.iter().map(|body| body.range().end as usize - body.range().start as usize).sum()
+    }
+
+    /// The export of that name.
+    pub fn export(&self, name: &str) -> Option<&Export<'a>> {
+        self.exports.iter().find(|export| export.name == name)
+    }
+
+    /// The export an executable starts with: `_start` of type `() -> ()`, else `main` of type `() -> ()` or `() -> i32`.
+    pub fn entry_point(&self) -> Option<&Export<'a>> {
+        let with_results = |name: &str, allowed: &[&[ValueType]]| {
+            self.export(name).filter(|export| match export.ty {
+                ExternType::Func(ty) => {
+                    let ty = &self.types[ty.index()];
+                    ty.params.is_empty() && allowed.contains(&ty.results.as_slice())
+                }
+                _ => false,
+            })
+        };
+        with_results("_start", &[&[]]).or_else(|| with_results("main", &[&[], &[ValueType::I32]]))
+    }
+
+    /// The type of an import or export as text, for messages: `func (param i32) (result i64)`.
+    pub fn describe(&self, ty: &ExternType) -> String {
+        match ty {
+            ExternType::Func(ty) => format!("func{}", self.types[ty.index()]),
+            ExternType::Table(ty) => format!("table {} {}", ty.limits, ty.element.name()),
+            ExternType::Memory(ty) => format!("memory {}", ty.limits),
+            ExternType::Global(GlobalType { value, mutable: true }) => format!("global (mut {})", value.name()),
+            ExternType::Global(GlobalType { value, mutable: false }) => format!("global {}", value.name()),
+        }
+    }
+}
+
+impl fmt::Display for FuncType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (word, types) in [("param", &self.params), ("result", &self.results)] {
+            if !types.is_empty() {
+                let names: Vec<_> = types.iter().map(|ty| ty.name()).collect();
+                write!(f, " ({word} {})", names.join(" "))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Limits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.max {
+            Some(max) => write!(f, "{} {max}", self.min),
+            None => write!(f, "{}", self.min),
+        }
+    }
+}
+
+/// Our value type for one of wasmparser's.
+pub fn value_type(ty: ValType) -> Result<ValueType> {
+    Ok(match ty {
+        ValType::I32 => ValueType::I32,
+        ValType::I64 => ValueType::I64,
+        ValType::F32 => ValueType::F32,
+        ValType::F64 => ValueType::F64,
+        ValType::V128 => ValueType::V128,
+        ValType::Ref(ty) => return value_type_of_heap(ty.heap_type()),
+    })
+}
+
+/// Our reference type for a heap type.
+pub fn value_type_of_heap(ty: HeapType) -> Result<ValueType> {
+    match ty {
+        HeapType::Abstract { ty: AbstractHeapType::Func, .. } => Ok(ValueType::FuncRef),
+        HeapType::Abstract { ty: AbstractHeapType::Extern, .. } => Ok(ValueType::ExternRef),
+        other => Err(CompileError::input(format!("references of type {other:?} are not supported"))),
+    }
+}

@@ -1,0 +1,286 @@
+//! Reads and validates a module, section by section.
+
+use std::collections::HashMap;
+
+use wasmparser::{
+    BinaryReaderError, CompositeInnerType, DataKind, ElementKind, ExternalKind, FuncValidatorAllocations, KnownCustom, Parser,
+    Payload, RecGroup, TypeRef, ValidPayload, Validator,
+};
+
+use super::const_expr::ConstExpr;
+use super::features::{SUPPORTED_FEATURES, needed_proposals};
+use super::index::{FuncIndex, MemoryIndex, TableIndex, TypeIndex};
+use super::module::*;
+use super::names::Names;
+use crate::error::{CompileError, Result};
+
+/// Validates `bytes` as a core Wasm module. `file_stem` is its name unless it has one of its own.
+///
+/// Errors: malformed or invalid modules, and modules that need a proposal we do not compile, which is named.
+pub fn parse<'a>(bytes: &'a [u8], file_stem: &str) -> Result<Module<'a>> {
+    let mut reader = ModuleReader::default();
+    reader.module.name = file_stem.to_owned();
+    reader.read(bytes).map_err(|error| reader.explain(error, bytes))?;
+    let mut module = reader.module;
+    if let Some(name) = module.names.module {
+        module.name = name.to_owned();
+    }
+    Ok(module)
+}
+
+/// A wasmparser error as ours, without its place.
+pub(super) fn malformed(error: BinaryReaderError) -> CompileError {
+    CompileError::input(error.message()).at(error.offset() as usize)
+}
+
+#[derive(Default)]
+struct ModuleReader<'a> {
+    module: Module<'a>,
+    known_types: HashMap<FuncType, TypeIndex>,
+    /// Function being validated, for errors.
+    current_func: Option<FuncIndex>,
+}
+
+impl<'a> ModuleReader<'a> {
+    fn read(&mut self, bytes: &'a [u8]) -> Result<()> {
+        let mut validator = Validator::new_with_features(SUPPORTED_FEATURES);
+        let mut allocations = FuncValidatorAllocations::default();
+        for payload in Parser::new(0).parse_all(bytes) {
+            let payload = payload.map_err(malformed)?;
+            if let ValidPayload::Func(func, body) = validator.payload(&payload).map_err(malformed)? {
+                self.current_func = Some(FuncIndex(func.index));
+                let mut func_validator = func.into_validator(allocations);
+                func_validator.validate(&body).map_err(malformed)?;
+                allocations = func_validator.into_allocations();
+                self.current_func = None;
+            }
+            self.read_payload(payload)?;
+        }
+        Ok(())
+    }
+
+    fn read_payload(&mut self, payload: Payload<'a>) -> Result<()> {
+        match payload {
+            Payload::TypeSection(section) => {
+                for group in section {
+                    self.read_rec_group(group.map_err(malformed)?)?;
+                }
+            }
+            Payload::ImportSection(section) => {
+                for import in section.into_imports() {
+                    self.read_import(import.map_err(malformed)?)?;
+                }
+            }
+            Payload::FunctionSection(section) => {
+                for ty in section {
+                    let ty = self.module.type_index(ty.map_err(malformed)?);
+                    self.module.funcs.push(Func { ty });
+                }
+            }
+            Payload::TableSection(section) => {
+                for table in section {
+                    self.module.tables.push(table_type(table.map_err(malformed)?.ty)?);
+                }
+            }
+            Payload::MemorySection(section) => {
+                for memory in section {
+                    self.module.memories.push(memory_type(memory.map_err(malformed)?));
+                }
+            }
+            Payload::GlobalSection(section) => {
+                for global in section {
+                    let global = global.map_err(malformed)?;
+                    let init = self.read_const_expr(&global.init_expr)?;
+                    self.module.globals.push(Global { ty: global_type(global.ty)?, init: Some(init) });
+                }
+            }
+            Payload::ExportSection(section) => {
+                for export in section {
+                    self.read_export(export.map_err(malformed)?)?;
+                }
+            }
+            Payload::StartSection { func, .. } => self.module.start = Some(FuncIndex(func)),
+            Payload::ElementSection(section) => {
+                for element in section {
+                    self.read_element(element.map_err(malformed)?)?;
+                }
+            }
+            Payload::DataSection(section) => {
+                for data in section {
+                    self.read_data(data.map_err(malformed)?)?;
+                }
+            }
+            Payload::CodeSectionEntry(body) => self.module.bodies.push(body),
+            Payload::CustomSection(section) => {
+                if let KnownCustom::Name(names) = section.as_known() {
+                    self.module.names = Names::read(names);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn read_rec_group(&mut self, group: RecGroup) -> Result<()> {
+        for ty in group.into_types() {
+            let CompositeInnerType::Func(func) = &ty.composite_type.inner else {
+                return Err(CompileError::input("types other than function types are not supported"));
+            };
+            let convert = |types: &[wasmparser::ValType]| types.iter().map(|ty| value_type(*ty)).collect::<Result<Vec<_>>>();
+            let ty = FuncType { params: convert(func.params())?, results: convert(func.results())? };
+            let module = &mut self.module;
+            let index = *self.known_types.entry(ty).or_insert_with_key(|ty| {
+                module.types.push(ty.clone());
+                TypeIndex(module.types.len() as u32 - 1)
+            });
+            module.type_map.push(index);
+        }
+        Ok(())
+    }
+
+    fn read_import(&mut self, import: wasmparser::Import<'a>) -> Result<()> {
+        let module = &mut self.module;
+        let ty = match import.ty {
+            TypeRef::Func(ty) | TypeRef::FuncExact(ty) => {
+                let ty = module.type_index(ty);
+                module.funcs.push(Func { ty });
+                module.imported_func_count += 1;
+                ExternType::Func(ty)
+            }
+            TypeRef::Table(ty) => {
+                module.tables.push(table_type(ty)?);
+                module.imported_table_count += 1;
+                ExternType::Table(table_type(ty)?)
+            }
+            TypeRef::Memory(ty) => {
+                module.memories.push(memory_type(ty));
+                module.imported_memory_count += 1;
+                ExternType::Memory(memory_type(ty))
+            }
+            TypeRef::Global(ty) => {
+                module.globals.push(Global { ty: global_type(ty)?, init: None });
+                module.imported_global_count += 1;
+                ExternType::Global(global_type(ty)?)
+            }
+            TypeRef::Tag(_) => return Err(CompileError::input("imported tags are not supported")),
+        };
+        module.imports.push(Import { module: import.module, name: import.name, ty });
+        Ok(())
+    }
+
+    fn read_export(&mut self, export: wasmparser::Export<'a>) -> Result<()> {
+        let module = &mut self.module;
+        let index = export.index as usize;
+        let ty = match export.kind {
+            ExternalKind::Func | ExternalKind::FuncExact => {
+                module.referenced_funcs.insert(FuncIndex(export.index));
+                ExternType::Func(module.funcs[index].ty)
+            }
+            ExternalKind::Table => ExternType::Table(module.tables[index]),
+            ExternalKind::Memory => ExternType::Memory(module.memories[index]),
+            ExternalKind::Global => ExternType::Global(module.globals[index].ty),
+            ExternalKind::Tag => return Err(CompileError::input("exported tags are not supported")),
+        };
+        module.exports.push(Export { name: export.name, ty, index: export.index });
+        Ok(())
+    }
+
+    fn read_element(&mut self, element: wasmparser::Element<'a>) -> Result<()> {
+        let mode = match element.kind {
+            ElementKind::Active { table_index, offset_expr } => SegmentMode::Active {
+                index: TableIndex(table_index.unwrap_or(0)),
+                offset: self.read_const_expr(&offset_expr)?,
+            },
+            ElementKind::Passive => SegmentMode::Passive,
+            ElementKind::Declared => SegmentMode::Declared,
+        };
+        let items = match element.items {
+            wasmparser::ElementItems::Functions(section) => {
+                let mut funcs = Vec::new();
+                for func in section {
+                    let func = FuncIndex(func.map_err(malformed)?);
+                    self.module.referenced_funcs.insert(func);
+                    funcs.push(Some(func));
+                }
+                ElementItems::Funcs(funcs)
+            }
+            wasmparser::ElementItems::Expressions(_, section) => {
+                let mut exprs = Vec::new();
+                for expr in section {
+                    exprs.push(self.read_const_expr(&expr.map_err(malformed)?)?);
+                }
+                match exprs.iter().map(ConstExpr::as_plain_func_ref).collect() {
+                    Some(funcs) => ElementItems::Funcs(funcs),
+                    None => ElementItems::Exprs(exprs),
+                }
+            }
+        };
+        self.module.elements.push(ElementSegment { mode, items });
+        Ok(())
+    }
+
+    fn read_data(&mut self, data: wasmparser::Data<'a>) -> Result<()> {
+        let mode = match data.kind {
+            DataKind::Active { memory_index, offset_expr } => {
+                SegmentMode::Active { index: MemoryIndex(memory_index), offset: self.read_const_expr(&offset_expr)? }
+            }
+            DataKind::Passive => SegmentMode::Passive,
+        };
+        self.module.data.push(DataSegment { mode, bytes: data.data });
+        Ok(())
+    }
+
+    fn read_const_expr(&mut self, expr: &wasmparser::ConstExpr<'a>) -> Result<ConstExpr> {
+        let expr = ConstExpr::read(expr)?;
+        self.module.referenced_funcs.extend(expr.ops.iter().filter_map(|op| match op {
+            super::ConstOp::RefFunc(func) => Some(*func),
+            _ => None,
+        }));
+        Ok(expr)
+    }
+
+    /// Adds the function, and names the proposal if that is all that is wrong.
+    fn explain(&self, error: CompileError, bytes: &[u8]) -> CompileError {
+        let name = |func: FuncIndex| func_name_of(bytes, func);
+        let needed = needed_proposals(bytes);
+        let error = match needed.as_slice() {
+            [] => error,
+            [one] => error.message_instead(format!("needs the {one} proposal")),
+            [first @ .., last] => {
+                error.message_instead(format!("needs the {} and {last} proposals", first.join(", ")))
+            }
+        };
+        match self.current_func {
+            Some(func) => error.in_func(func.0, name(func).as_deref()),
+            None => error,
+        }
+    }
+}
+
+/// Looks for the name of a function in a module that did not validate, so that the error can give it.
+fn func_name_of(bytes: &[u8], func: FuncIndex) -> Option<String> {
+    Parser::new(0).parse_all(bytes).map_while(|payload| payload.ok()).find_map(|payload| match payload {
+        Payload::CustomSection(section) => match section.as_known() {
+            KnownCustom::Name(names) => Names::read(names).funcs.get(&func.0).map(|name| (*name).to_owned()),
+            _ => None,
+        },
+        _ => None,
+    })
+}
+
+fn limits(min: u64, max: Option<u64>) -> Limits {
+    Limits { min, max }
+}
+
+fn table_type(ty: wasmparser::TableType) -> Result<TableType> {
+    let element = value_type_of_heap(ty.element_type.heap_type())?;
+    Ok(TableType { element, limits: limits(ty.initial, ty.maximum) })
+}
+
+fn memory_type(ty: wasmparser::MemoryType) -> MemoryType {
+    MemoryType { limits: limits(ty.initial, ty.maximum) }
+}
+
+fn global_type(ty: wasmparser::GlobalType) -> Result<GlobalType> {
+    Ok(GlobalType { value: value_type(ty.content_type)?, mutable: ty.mutable })
+}
