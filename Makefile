@@ -1,0 +1,40 @@
+# Every target is a line or two; what is longer lives in scripts/. `make` alone lists the targets.
+PREFIX ?= /usr/local
+TRIPLE = $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+# Tests and benchmarks run the compiler that a user would run.
+export WASM2NATIVE ?= $(abspath $(TARGET_DIR))/release/wasm2native
+
+.PHONY: help setup build demo test check bless spec bench install
+
+help: ## list the targets (the default)
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | while IFS="$$(printf '\t')" read -r t d; do printf '  make %-8s %s\n' "$$t" "$$d"; done
+
+setup: ## install what is missing: LLVM 22, clang, wasi-libc, pip, npm (idempotent)
+	@scripts/setup.sh
+
+build: setup ## build the compiler: target/release/wasm2native
+	cargo build --release -p wasm2native
+
+demo: setup ## build, compile a C program to Wasm and that to an executable, run it
+	@scripts/demo.sh
+
+test: build ## everything CI checks: unit, IR, spec, WASI and real-program tests
+	scripts/test.sh
+
+check: setup ## format, clippy without warnings, and the rules of tests/tests/tidy.rs
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	cargo test -p w2n-tests --test tidy
+
+bless: build ## accept the outputs of snapshot tests; read the diff before you commit it
+	W2N_BLESS=1 INSTA_UPDATE=always cargo test --workspace
+
+spec: build ## run the specification's test suite and print its table
+	cargo test --release -p w2n-tests --test spec -- --nocapture
+
+bench: build ## run time against native code and a second engine; also target/bench/*.json
+	cargo run --release -p w2n-bench
+
+install: build ## copy the compiler and its runtime below PREFIX (/usr/local)
+	scripts/install.sh "$(WASM2NATIVE)" "$(DESTDIR)$(PREFIX)" "$(TRIPLE)"
