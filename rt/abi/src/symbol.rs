@@ -3,6 +3,10 @@
 /// `int w2n_start(int argc, char **argv, const StartInfo *)`: called by the `main` of an executable.
 pub const START: &str = "w2n_start";
 
+/// `void w2n_call_export(VmInstance *, const VmFuncRef *, ValueSlot *)`: what the typed C functions of a
+/// plugin call. After a trap the results are zero and the trap stays with the instance until taken.
+pub const CALL_EXPORT: &str = "w2n_call_export";
+
 /// `*const W2nApi` in the runtime: the host API table.
 pub const API: &str = "w2n_api";
 

@@ -272,7 +272,9 @@ impl<'a> Module<'a> {
             ExternType::Func(ty) => format!("func{}", self.types[ty.index()]),
             ExternType::Table(ty) => format!("table {} {}", ty.limits, ty.element.name()),
             ExternType::Memory(ty) => format!("memory {}", ty.limits),
-            ExternType::Global(GlobalType { value, mutable: true }) => format!("global (mut {})", value.name()),
+            ExternType::Global(GlobalType { value, mutable: true }) => {
+                format!("global (mut {})", value.name())
+            }
             ExternType::Global(GlobalType { value, mutable: false }) => format!("global {}", value.name()),
         }
     }

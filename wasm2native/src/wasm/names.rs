@@ -20,7 +20,8 @@ impl<'a> Names<'a> {
             match subsection {
                 Ok(Name::Module { name, .. }) => names.module = Some(name),
                 Ok(Name::Function(map)) => {
-                    names.funcs = map.into_iter().map_while(|naming| naming.ok()).map(|n| (n.index, n.name)).collect();
+                    names.funcs =
+                        map.into_iter().map_while(|naming| naming.ok()).map(|n| (n.index, n.name)).collect();
                 }
                 Ok(_) => {}
                 Err(_) => break,

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use wasmparser::{
-    BinaryReaderError, CompositeInnerType, DataKind, ElementKind, ExternalKind, FuncValidatorAllocations, KnownCustom, Parser,
-    Payload, RecGroup, TypeRef, ValidPayload, Validator,
+    BinaryReaderError, CompositeInnerType, DataKind, ElementKind, ExternalKind, FuncValidatorAllocations,
+    KnownCustom, Parser, Payload, RecGroup, TypeRef, ValidPayload, Validator,
 };
 
 use super::const_expr::ConstExpr;
@@ -126,7 +126,9 @@ impl<'a> ModuleReader<'a> {
             let CompositeInnerType::Func(func) = &ty.composite_type.inner else {
                 return Err(CompileError::input("types other than function types are not supported"));
             };
-            let convert = |types: &[wasmparser::ValType]| types.iter().map(|ty| value_type(*ty)).collect::<Result<Vec<_>>>();
+            let convert = |types: &[wasmparser::ValType]| {
+                types.iter().map(|ty| value_type(*ty)).collect::<Result<Vec<_>>>()
+            };
             let ty = FuncType { params: convert(func.params())?, results: convert(func.results())? };
             let module = &mut self.module;
             let index = *self.known_types.entry(ty).or_insert_with_key(|ty| {
@@ -221,9 +223,10 @@ impl<'a> ModuleReader<'a> {
 
     fn read_data(&mut self, data: wasmparser::Data<'a>) -> Result<()> {
         let mode = match data.kind {
-            DataKind::Active { memory_index, offset_expr } => {
-                SegmentMode::Active { index: MemoryIndex(memory_index), offset: self.read_const_expr(&offset_expr)? }
-            }
+            DataKind::Active { memory_index, offset_expr } => SegmentMode::Active {
+                index: MemoryIndex(memory_index),
+                offset: self.read_const_expr(&offset_expr)?,
+            },
             DataKind::Passive => SegmentMode::Passive,
         };
         self.module.data.push(DataSegment { mode, bytes: data.data });

@@ -1,0 +1,129 @@
+//! A whole LLVM module: function bodies, and with the first unit all that belongs to the module once.
+//!
+//! A Wasm module is compiled in units, each an LLVM module of its own. How it is divided depends on the
+//! input and the optimisation level alone (INV-8), never on the number of threads.
+
+mod constant;
+mod descriptor;
+mod entry;
+mod init;
+mod start;
+
+use std::ops::Range;
+
+use inkwell::context::Context;
+use inkwell::module::{Linkage, Module as LlvmModule};
+use inkwell::passes::PassBuilderOptions;
+use inkwell::targets::TargetMachine;
+
+use crate::env::ModuleEnv;
+use crate::env::module_env::EnvSettings;
+use crate::error::{CompileError, Result};
+use crate::options::{CodeOptions, ModuleKind, OptLevel, Policy};
+use crate::translate::{keep_dead_loads, translate_function};
+use crate::wasm::{DefinedFuncIndex, Module};
+
+/// Part of a Wasm module that becomes one LLVM module.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unit {
+    /// Number of the unit. Unit 0 also holds the descriptor and all entries.
+    pub index: usize,
+    /// Functions in it, by [`DefinedFuncIndex`].
+    pub funcs: Range<u32>,
+}
+
+/// What all units of a module are made with.
+#[derive(Clone, Copy, Debug)]
+pub struct EmitSettings<'a> {
+    /// How code is made.
+    pub code: &'a CodeOptions,
+    /// What the module becomes.
+    pub kind: ModuleKind,
+    /// Prefix of all symbols, a C identifier.
+    pub prefix: &'a str,
+    /// What an executable may use.
+    pub policy: &'a Policy,
+    /// Whether there is only one unit, so that its functions can be internal.
+    pub single_unit: bool,
+    /// For plugins: whether the descriptor is also exported as `w2n_module`.
+    pub is_only_module: bool,
+}
+
+/// Bytes of Wasm code in a unit: small for -O0 and -O1, which gain nothing from seeing more functions
+/// at once; otherwise large, because inlining ends at the border of a unit.
+fn unit_size_bytes(opt_level: OptLevel) -> usize {
+    match opt_level {
+        OptLevel::O0 | OptLevel::O1 => 512 << 10,
+        OptLevel::O2 | OptLevel::O3 | OptLevel::Os | OptLevel::Oz => 2 << 20,
+    }
+}
+
+/// Divides a module into units.
+pub fn partition(module: &Module<'_>, opt_level: OptLevel) -> Vec<Unit> {
+    let limit = unit_size_bytes(opt_level);
+    let mut units = Vec::new();
+    let mut start = 0;
+    let mut size = 0;
+    for (position, body) in module.bodies.iter().enumerate() {
+        let body_size = (body.range().end - body.range().start) as usize;
+        if size > 0 && size + body_size > limit {
+            units.push(Unit { index: units.len(), funcs: start..position as u32 });
+            start = position as u32;
+            size = 0;
+        }
+        size += body_size;
+    }
+    units.push(Unit { index: units.len(), funcs: start..module.bodies.len() as u32 });
+    units
+}
+
+/// Translates one unit. Nothing is optimised yet, but locals are registers.
+pub fn emit_unit<'c>(
+    context: &'c Context,
+    module: &Module<'_>,
+    settings: &EmitSettings<'_>,
+    unit: &Unit,
+    machine: &TargetMachine,
+) -> Result<LlvmModule<'c>> {
+    let func_linkage = if settings.single_unit { Linkage::Internal } else { Linkage::External };
+    let env_settings = EnvSettings { module, options: settings.code, prefix: settings.prefix, func_linkage };
+    let name = format!("{}.{}", settings.prefix, unit.index);
+    let env = ModuleEnv::new(context, &name, env_settings, machine);
+    for defined in unit.funcs.clone() {
+        translate_function(&env, DefinedFuncIndex(defined))?;
+    }
+    if unit.index == 0 {
+        emit_module_parts(&env, settings)?;
+    }
+    if let Some(debug) = &env.debug {
+        debug.finish();
+    }
+    promote_locals(&env, machine)?;
+    if !settings.code.strict_traps {
+        keep_dead_loads(&env)?;
+    }
+    if cfg!(debug_assertions) || settings.code.keep_ir_names {
+        env.llvm
+            .verify()
+            .map_err(|error| CompileError::internal(format!("LLVM rejects the module we made: {error}")))?;
+    }
+    Ok(env.llvm)
+}
+
+/// What a module has once.
+fn emit_module_parts(env: &ModuleEnv<'_, '_>, settings: &EmitSettings<'_>) -> Result<()> {
+    let initialize = init::emit_initialize(env)?;
+    let descriptor = descriptor::emit_descriptor(env, settings, initialize)?;
+    match settings.kind {
+        ModuleKind::Plugin => entry::emit_typed_exports(env),
+        ModuleKind::Executable => start::emit_main(env, settings.policy, descriptor),
+    }
+}
+
+/// Makes registers of the allocas of locals: `dead_load` needs to see who uses a value. The
+/// snapshots of unoptimised IR show it before that.
+fn promote_locals(env: &ModuleEnv<'_, '_>, machine: &TargetMachine) -> Result<()> {
+    env.llvm
+        .run_passes("function(mem2reg)", machine, PassBuilderOptions::create())
+        .map_err(|error| CompileError::internal(format!("mem2reg failed: {error}")))
+}

@@ -1,0 +1,93 @@
+//! `main` of an executable, and what it tells the runtime. See `rt/abi/src/start.rs`.
+
+use inkwell::GlobalVisibility;
+use inkwell::values::{BasicMetadataValueEnum, GlobalValue, PointerValue};
+use std::mem::{offset_of, size_of};
+
+use super::constant::{ConstStruct, byte_slice, private_constant, struct_slice};
+use crate::env::ModuleEnv;
+use crate::env::layout::Word;
+use crate::error::{CompileError, Result};
+use crate::options::Policy;
+use w2n_abi::{DirGrant, EnvGrant, StartInfo, symbol};
+
+/// Emits `int main(int argc, char **argv)`, which hands over to the runtime.
+pub fn emit_main<'c>(env: &ModuleEnv<'c, '_>, policy: &Policy, descriptor: GlobalValue<'c>) -> Result<()> {
+    let info = emit_start_info(env, policy, descriptor)?;
+    let types = &env.types;
+    let start_type = types.i32.fn_type(&[types.i32.into(), types.ptr.into(), types.ptr.into()], false);
+    let start = env.llvm.add_function(symbol::START, start_type, None);
+    let main =
+        env.llvm.add_function("main", types.i32.fn_type(&[types.i32.into(), types.ptr.into()], false), None);
+    let builder = env.context.create_builder();
+    builder.position_at_end(env.context.append_basic_block(main, "entry"));
+    let params = main.get_params();
+    let arguments: [BasicMetadataValueEnum; 3] = [params[0].into(), params[1].into(), info.into()];
+    let status = builder.build_call(start, &arguments, "status")?.try_as_basic_value().unwrap_basic();
+    builder.build_return(Some(&status))?;
+    Ok(())
+}
+
+fn emit_start_info<'c>(
+    env: &ModuleEnv<'c, '_>,
+    policy: &Policy,
+    descriptor: GlobalValue<'c>,
+) -> Result<PointerValue<'c>> {
+    type Info = StartInfo<Word>;
+    let entry = env
+        .module
+        .entry_point()
+        .ok_or_else(|| CompileError::internal("an executable without an entry point got this far"))?;
+    let value = ConstStruct::new(env, size_of::<Info>())
+        .pointer(offset_of!(Info, module), descriptor.as_pointer_value())
+        .pointer(offset_of!(Info, wasi_init), wasi_init(env))
+        .slice(offset_of!(Info, entry), byte_slice(env, "entry", entry.name.as_bytes()))
+        .slice(offset_of!(Info, dirs), dir_grants(env, policy))
+        .slice(offset_of!(Info, env), env_grants(env, policy))
+        .u32(offset_of!(Info, sealed), policy.sealed.into())
+        .finish();
+    Ok(private_constant(env, "start_info", value.into(), align_of::<Info>() as u32).as_pointer_value())
+}
+
+/// Only a module that imports from WASI pulls it in.
+fn wasi_init<'c>(env: &ModuleEnv<'c, '_>) -> PointerValue<'c> {
+    if env.module.imports.is_empty() {
+        return env.types.ptr.const_null();
+    }
+    let init = env.llvm.add_global(env.types.i8, None, symbol::WASI_INIT);
+    init.set_visibility(GlobalVisibility::Hidden);
+    init.as_pointer_value()
+}
+
+fn dir_grants<'c>(env: &ModuleEnv<'c, '_>, policy: &Policy) -> (PointerValue<'c>, u64) {
+    type Grant = DirGrant<Word>;
+    let grants: Vec<_> = policy
+        .dirs
+        .iter()
+        .map(|dir| {
+            ConstStruct::new(env, size_of::<Grant>())
+                .slice(offset_of!(Grant, host), byte_slice(env, "dir", dir.host.as_bytes()))
+                .slice(offset_of!(Grant, guest), byte_slice(env, "dir", dir.guest.as_bytes()))
+                .u32(offset_of!(Grant, read_only), dir.read_only.into())
+                .finish()
+        })
+        .collect();
+    struct_slice(env, "dirs", &grants)
+}
+
+fn env_grants<'c>(env: &ModuleEnv<'c, '_>, policy: &Policy) -> (PointerValue<'c>, u64) {
+    type Grant = EnvGrant<Word>;
+    let grants: Vec<_> = policy
+        .env
+        .iter()
+        .map(|grant| {
+            let value = grant.value.as_deref().unwrap_or("");
+            ConstStruct::new(env, size_of::<Grant>())
+                .slice(offset_of!(Grant, key), byte_slice(env, "env", grant.key.as_bytes()))
+                .slice(offset_of!(Grant, value), byte_slice(env, "env", value.as_bytes()))
+                .u32(offset_of!(Grant, inherit), grant.value.is_none().into())
+                .finish()
+        })
+        .collect();
+    struct_slice(env, "env", &grants)
+}

@@ -1,0 +1,14 @@
+//! What a function body may look up while it is translated; no operators here.
+
+pub mod alias;
+pub mod debug;
+pub mod intrinsic;
+pub mod layout;
+pub mod module_env;
+pub mod place;
+pub mod runtime;
+pub mod symbol;
+pub mod types;
+
+pub use alias::AliasClass;
+pub use module_env::ModuleEnv;

@@ -1,0 +1,169 @@
+//! The surroundings of all functions in one LLVM module: types, layout, declarations.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use inkwell::attributes::{Attribute, AttributeLoc};
+use inkwell::builder::Builder;
+use inkwell::context::Context;
+use inkwell::module::{Linkage, Module as LlvmModule};
+use inkwell::values::{FunctionValue, PointerValue};
+use inkwell::{GlobalVisibility, targets::TargetMachine};
+
+use super::alias::AliasMetadata;
+use super::debug::DebugContext;
+use super::layout::InstanceLayout;
+use super::symbol::Symbols;
+use super::types::{Types, WASM_CALL_CONVENTION};
+use crate::error::Result;
+use crate::options::{CodeOptions, DebugInfo, OptLevel};
+use crate::wasm::{FuncIndex, Module};
+
+/// What a function body may look up.
+pub struct ModuleEnv<'c, 'm> {
+    /// Where LLVM keeps types and constants.
+    pub context: &'c Context,
+    /// The LLVM module being made.
+    pub llvm: LlvmModule<'c>,
+    /// The Wasm module being compiled.
+    pub module: &'m Module<'m>,
+    /// Where things are in an instance.
+    pub layout: InstanceLayout,
+    /// LLVM types.
+    pub types: Types<'c>,
+    /// Alias classes.
+    pub alias: AliasMetadata<'c>,
+    /// Symbol names.
+    pub symbols: Symbols,
+    /// How code is made.
+    pub options: &'m CodeOptions,
+    /// Debug information, unless there is to be none.
+    pub debug: Option<DebugContext<'c>>,
+    /// How functions are linked between the LLVM modules of one Wasm module.
+    func_linkage: Linkage,
+    funcs: RefCell<HashMap<FuncIndex, FunctionValue<'c>>>,
+    /// Attributes of every Wasm function.
+    attributes: Vec<Attribute>,
+}
+
+/// What an LLVM module is made from and for.
+#[derive(Clone, Copy)]
+pub struct EnvSettings<'m> {
+    /// The Wasm module.
+    pub module: &'m Module<'m>,
+    /// How code is made.
+    pub options: &'m CodeOptions,
+    /// Prefix of all symbols.
+    pub prefix: &'m str,
+    /// Internal when this LLVM module holds all functions, else external (and hidden).
+    pub func_linkage: Linkage,
+}
+
+impl<'c, 'm> ModuleEnv<'c, 'm> {
+    /// An empty LLVM module named `name` for the target of `machine`.
+    pub fn new(context: &'c Context, name: &str, settings: EnvSettings<'m>, machine: &TargetMachine) -> Self {
+        let EnvSettings { module, options, prefix, func_linkage } = settings;
+        let llvm = context.create_module(name);
+        llvm.set_triple(&machine.get_triple());
+        llvm.set_data_layout(&machine.get_target_data().get_data_layout());
+        let debug =
+            (options.debug_info != DebugInfo::None).then(|| DebugContext::new(context, &llvm, &module.name));
+        Self {
+            context,
+            llvm,
+            module,
+            layout: InstanceLayout::new(module),
+            types: Types::new(context),
+            alias: AliasMetadata::new(context),
+            symbols: Symbols::new(prefix),
+            options,
+            debug,
+            func_linkage,
+            funcs: RefCell::default(),
+            attributes: func_attributes(context, options.opt_level),
+        }
+    }
+
+    /// The LLVM function of a defined Wasm function; declared at its first use.
+    pub fn func(&self, func: FuncIndex) -> FunctionValue<'c> {
+        *self.funcs.borrow_mut().entry(func).or_insert_with(|| {
+            let ty = self.types.func(self.module.func_type(func));
+            let value = self.llvm.add_function(&self.symbols.func(func), ty, Some(Linkage::External));
+            value.as_global_value().set_visibility(GlobalVisibility::Hidden);
+            value.set_call_conventions(WASM_CALL_CONVENTION);
+            self.add_wasm_attributes(value);
+            value
+        })
+    }
+
+    /// Gives a function that is about to get its body the linkage of this LLVM module.
+    pub fn mark_defined(&self, func: FunctionValue<'c>) {
+        if self.func_linkage == Linkage::Internal {
+            func.as_global_value().set_visibility(GlobalVisibility::Default);
+            func.set_linkage(Linkage::Internal);
+        }
+    }
+
+    /// The attributes of every function in the Wasm calling convention.
+    pub fn add_wasm_attributes(&self, func: FunctionValue<'c>) {
+        for attribute in &self.attributes {
+            func.add_attribute(AttributeLoc::Function, *attribute);
+        }
+    }
+
+    /// Says that parameter `index` of `func` is an instance, which is always readable.
+    pub fn mark_instance_param(&self, func: FunctionValue<'c>, index: u32) {
+        let kind = Attribute::get_named_enum_kind_id("dereferenceable");
+        let readable = self.context.create_enum_attribute(kind, self.layout.size_bytes().into());
+        for attribute in [readable, self.enum_attribute("nonnull"), self.enum_attribute("noundef")] {
+            func.add_attribute(AttributeLoc::Param(index), attribute);
+        }
+    }
+
+    /// An attribute without a value.
+    pub fn enum_attribute(&self, name: &str) -> Attribute {
+        enum_attribute(self.context, name)
+    }
+
+    /// `pointer + offset` in bytes.
+    pub fn offset_pointer(
+        &self,
+        builder: &Builder<'c>,
+        pointer: PointerValue<'c>,
+        offset: u32,
+    ) -> Result<PointerValue<'c>> {
+        if offset == 0 {
+            return Ok(pointer);
+        }
+        let offset = self.types.i64.const_int(offset.into(), false);
+        // SAFETY: the offset is of a field inside the structure that `pointer` is to (InstanceLayout, or
+        // offset_of! of an ABI structure).
+        Ok(unsafe { builder.build_in_bounds_gep(self.types.i8, pointer, &[offset], "field")? })
+    }
+}
+
+fn enum_attribute(context: &Context, name: &str) -> Attribute {
+    let kind = Attribute::get_named_enum_kind_id(name);
+    assert!(kind != 0, "LLVM has no attribute {name}");
+    context.create_enum_attribute(kind, 0)
+}
+
+fn func_attributes(context: &Context, opt_level: OptLevel) -> Vec<Attribute> {
+    let mut attributes = vec![
+        enum_attribute(context, "nounwind"),
+        // Infinite recursion would become an infinite loop, and exhaustion would never trap.
+        context.create_string_attribute("disable-tail-calls", "true"),
+        // A large frame would skip the stack guard.
+        context.create_string_attribute("probe-stack", "inline-asm"),
+        // A backtrace is a walk over saved frame pointers.
+        context.create_string_attribute("frame-pointer", "all"),
+    ];
+    match opt_level {
+        OptLevel::Os => attributes.push(enum_attribute(context, "optsize")),
+        OptLevel::Oz => {
+            attributes.extend([enum_attribute(context, "optsize"), enum_attribute(context, "minsize")])
+        }
+        _ => {}
+    }
+    attributes
+}

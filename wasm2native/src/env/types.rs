@@ -1,0 +1,89 @@
+//! LLVM types of Wasm values and functions, and the Wasm calling convention.
+//!
+//! Every Wasm function takes the instance as a hidden first parameter.
+
+use inkwell::AddressSpace;
+use inkwell::context::Context;
+use inkwell::types::{
+    BasicMetadataTypeEnum, BasicType, BasicTypeEnum, FloatType, FunctionType, IntType, PointerType, VoidType,
+};
+
+use crate::wasm::FuncType;
+use w2n_abi::ValueType;
+
+/// `fastcc`: calling convention of every Wasm function, direct or indirect.
+pub const WASM_CALL_CONVENTION: u32 = 8;
+
+/// The LLVM types we use, looked up once.
+#[derive(Clone, Copy, Debug)]
+pub struct Types<'c> {
+    /// Conditions.
+    pub i1: IntType<'c>,
+    /// Bytes.
+    pub i8: IntType<'c>,
+    /// For 16-bit accesses.
+    pub i16: IntType<'c>,
+    /// `i32`
+    pub i32: IntType<'c>,
+    /// `i64`, also for addresses and lengths.
+    pub i64: IntType<'c>,
+    /// `f32`
+    pub f32: FloatType<'c>,
+    /// `f64`
+    pub f64: FloatType<'c>,
+    /// Pointers and references.
+    pub ptr: PointerType<'c>,
+    /// No result.
+    pub void: VoidType<'c>,
+    context: &'c Context,
+}
+
+impl<'c> Types<'c> {
+    /// The types of `context`.
+    pub fn new(context: &'c Context) -> Self {
+        Self {
+            i1: context.bool_type(),
+            i8: context.i8_type(),
+            i16: context.i16_type(),
+            i32: context.i32_type(),
+            i64: context.i64_type(),
+            f32: context.f32_type(),
+            f64: context.f64_type(),
+            ptr: context.ptr_type(AddressSpace::default()),
+            void: context.void_type(),
+            context,
+        }
+    }
+
+    /// Type of a Wasm value in an LLVM register.
+    pub fn value(&self, ty: ValueType) -> BasicTypeEnum<'c> {
+        match ty {
+            ValueType::I32 => self.i32.into(),
+            ValueType::I64 => self.i64.into(),
+            ValueType::F32 => self.f32.into(),
+            ValueType::F64 => self.f64.into(),
+            ValueType::V128 => self.i64.vec_type(2).into(),
+            ValueType::FuncRef | ValueType::ExternRef => self.ptr.into(),
+        }
+    }
+
+    /// Type of a Wasm function: the instance, then the parameters; several results are a structure.
+    pub fn func(&self, ty: &FuncType) -> FunctionType<'c> {
+        let params: Vec<BasicMetadataTypeEnum> = std::iter::once(self.ptr.into())
+            .chain(ty.params.iter().map(|ty| self.value(*ty).into()))
+            .collect();
+        match ty.results.as_slice() {
+            [] => self.void.fn_type(&params, false),
+            [result] => self.value(*result).fn_type(&params, false),
+            results => {
+                let fields: Vec<_> = results.iter().map(|ty| self.value(*ty)).collect();
+                self.context.struct_type(&fields, false).fn_type(&params, false)
+            }
+        }
+    }
+
+    /// Type of an array-call entry: `void (code, instance, slots)`.
+    pub fn array_entry(&self) -> FunctionType<'c> {
+        self.void.fn_type(&[self.ptr.into(), self.ptr.into(), self.ptr.into()], false)
+    }
+}
