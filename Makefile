@@ -10,7 +10,7 @@ export WASM2NATIVE ?= $(abspath $(TARGET_DIR))/release/wasm2native
 help: ## list the targets (the default)
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | while IFS="$$(printf '\t')" read -r t d; do printf '  make %-8s %s\n' "$$t" "$$d"; done
 
-setup: ## install what is missing: LLVM 22, clang, wasi-libc, pip, npm (idempotent)
+setup: ## install what is missing: LLVM 22, clang, lld, wasi-libc (idempotent)
 	@scripts/setup.sh
 
 build: setup ## build the compiler: target/release/wasm2native
@@ -20,6 +20,7 @@ demo: setup ## build, compile a C program to Wasm and that to an executable, run
 	@scripts/demo.sh
 
 test: build ## everything CI checks: unit, IR, spec, WASI and real-program tests
+	@scripts/setup.sh test
 	scripts/test.sh
 
 check: setup ## format, clippy without warnings, and the rules of tests/tests/tidy.rs
@@ -34,6 +35,7 @@ spec: build ## run the specification's test suite and print its table
 	cargo test --release -p w2n-tests --test spec -- --nocapture
 
 bench: build ## run time against native code and a second engine; also target/bench/*.json
+	@scripts/setup.sh test
 	cargo run --release -p w2n-bench
 
 install: build ## copy the compiler and its runtime below PREFIX (/usr/local)

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Installs exactly the Debian packages that are missing, and nothing when all are there.
-# A machine we cannot install on gets the list of what to install by hand.
+# setup.sh [test]: installs exactly the Debian packages that are missing, and nothing when all are
+# there; with `test` also the toolchains that only the tests use. A machine we cannot install on gets
+# the list of what to install by hand.
 set -eu
 
 # Packages known by what they put on disk, so that other ways to have them count too.
@@ -23,8 +24,13 @@ need libc++-22-dev-wasm32 /usr/lib/wasm32-wasi/libc++.a
 need libc++abi-22-dev-wasm32 /usr/lib/wasm32-wasi/libc++abi.a
 need_command gcc cc
 need_command python3 python3
-python3 -c 'import pip' >/dev/null 2>&1 || missing="$missing python3-pip"
-need_command npm npm
+if [ "${1:-}" = test ]; then
+    python3 -c 'import pip' >/dev/null 2>&1 || missing="$missing python3-pip"
+    need_command npm npm
+    # A Rust toolchain with the sources of its standard library, which we build for wasm32-wasip1.
+    need rustc-web /usr/bin/rustc
+    need rust-web-src /usr/lib/rustlib/src/rust/library/Cargo.toml
+fi
 
 # `missing` stays a plain list: package names have no spaces.
 missing=$(printf '%s\n' $missing | sort -u | tr '\n' ' ')
