@@ -70,8 +70,8 @@ pub struct VmFuncRef<P> {
     pub instance: P,
     /// Canonical id of the function's type: equal ids, equal types. Never 0.
     pub type_id: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// 1 for a host function, 0 for a compiled one: what `instance` points to.
+    pub is_host: u32,
 }
 
 /// Element of a function table: a copy of the [`VmFuncRef`], so that `call_indirect` needs no further load.

@@ -1,1 +1,53 @@
+//! Static archive of the runtime alone, for modules that import nothing from WASI.
+//!
+//! The rule: this crate and only this one defines the panic handler and the allocator; the archive
+//! with WASI has those of `std`.
+#![no_std]
 
+use core::alloc::{GlobalAlloc, Layout};
+use core::ffi::c_void;
+use core::panic::PanicInfo;
+
+// What compiled modules link against is in there.
+pub use w2n_rt::{api, runtime, start};
+
+struct LibcAllocator;
+
+/// Largest alignment that malloc gives unasked.
+const MALLOC_ALIGN: usize = 16;
+
+// SAFETY: malloc and free are a correct allocator; larger alignments go to posix_memalign.
+unsafe impl GlobalAlloc for LibcAllocator {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the size is not 0, says the caller; the alignment is a power of two.
+        unsafe {
+            if layout.align() <= MALLOC_ALIGN {
+                return libc::malloc(layout.size()).cast();
+            }
+            let mut block: *mut c_void = core::ptr::null_mut();
+            match libc::posix_memalign(&mut block, layout.align(), layout.size()) {
+                0 => block.cast(),
+                _ => core::ptr::null_mut(),
+            }
+        }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, _: Layout) {
+        // SAFETY: the block came from `alloc`.
+        unsafe { libc::free(block.cast()) };
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: LibcAllocator = LibcAllocator;
+
+/// A panic is a bug of the runtime: nothing of the program can be trusted any more.
+#[panic_handler]
+fn panic(_: &PanicInfo) -> ! {
+    let message = b"wasm2native: bug in the runtime\n";
+    // SAFETY: write reads the message, and abort does not return.
+    unsafe {
+        libc::write(libc::STDERR_FILENO, message.as_ptr().cast(), message.len());
+        libc::abort()
+    }
+}

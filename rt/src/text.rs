@@ -1,0 +1,99 @@
+//! Text into a buffer of fixed size, without `core::fmt`, which would double the runtime.
+//!
+//! The rule: what does not fit is counted and dropped, never an error.
+
+use w2n_abi::HostBytes;
+
+/// A buffer that is being written to.
+pub struct Text<'a> {
+    buffer: &'a mut [u8],
+    len: usize,
+}
+
+impl<'a> Text<'a> {
+    /// An empty text.
+    pub fn new(buffer: &'a mut [u8]) -> Self {
+        Self { buffer, len: 0 }
+    }
+
+    /// Bytes the text has, also those that did not fit.
+    pub fn total_len(&self) -> usize {
+        self.len
+    }
+
+    /// Bytes that are in the buffer.
+    pub fn written_len(&self) -> usize {
+        self.len.min(self.buffer.len())
+    }
+
+    /// Appends bytes.
+    pub fn push(&mut self, bytes: &[u8]) {
+        if let Some(rest) = self.buffer.get_mut(self.len..) {
+            let fits = bytes.len().min(rest.len());
+            rest[..fits].copy_from_slice(&bytes[..fits]);
+        }
+        self.len += bytes.len();
+    }
+
+    /// Appends a decimal number.
+    pub fn push_decimal(&mut self, number: u64) {
+        self.push_digits(number, 10);
+    }
+
+    /// Appends `0x` and a hexadecimal number.
+    pub fn push_hex(&mut self, number: u64) {
+        self.push(b"0x");
+        self.push_digits(number, 16);
+    }
+
+    /// As [`Self::push_hex`], for the difference of two addresses: `-0x10` where it is negative.
+    pub fn push_signed_hex(&mut self, difference: u64) {
+        if (difference as i64) < 0 {
+            self.push(b"-");
+        }
+        self.push_hex((difference as i64).unsigned_abs());
+    }
+
+    fn push_digits(&mut self, mut number: u64, base: u64) {
+        let mut digits = [0; 20];
+        let mut first = digits.len();
+        loop {
+            first -= 1;
+            digits[first] = b"0123456789abcdef"[(number % base) as usize];
+            number /= base;
+            if number == 0 {
+                break;
+            }
+        }
+        self.push(&digits[first..]);
+    }
+
+    /// Appends a name from a module between backquotes. Control characters could steer a terminal, so
+    /// they are escaped.
+    pub fn push_name(&mut self, name: &HostBytes) {
+        self.push(b"`");
+        // SAFETY: the names of a descriptor are constant data of its module.
+        for &byte in unsafe { bytes(name) } {
+            if byte < b' ' || byte == 0x7f {
+                self.push(b"\\x");
+                self.push(&[b"0123456789abcdef"[usize::from(byte >> 4)]]);
+                self.push(&[b"0123456789abcdef"[usize::from(byte & 15)]]);
+            } else {
+                self.push(&[byte]);
+            }
+        }
+        self.push(b"`");
+    }
+}
+
+/// The bytes of an ABI slice.
+///
+/// # Safety
+/// They are readable and not written to while they are used.
+pub unsafe fn bytes<'a>(slice: &HostBytes) -> &'a [u8] {
+    if slice.len == 0 || slice.ptr.is_null() {
+        return &[];
+    }
+    // SAFETY: the caller vouches for it.
+    unsafe { core::slice::from_raw_parts(slice.ptr.cast(), slice.len as usize) }
+}
