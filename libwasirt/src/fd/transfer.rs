@@ -1,0 +1,183 @@
+//! `fd_read`, `fd_write`, `fd_pread`, `fd_pwrite`: one call of the host each, without a buffer of ours.
+//!
+//! Whether a call waits is decided here from the guest's `NONBLOCK` flag, whatever the host's flag is.
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fd::{AsFd, AsRawFd};
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::time::Timespec;
+
+use crate::context::Context;
+use crate::errno::{Errno, last_host_error};
+use crate::fd_table::{Descriptor, HostFile};
+use crate::guest::{GuestBuffers, GuestMemory};
+use crate::types::{Fd, FileType, GuestPtr, Rights};
+
+/// witx `fd_read(fd: fd, iovs: iovec_array) -> nread: size`.
+///
+/// Reads at the file's position into the buffers in order; writes the number of bytes, 0 at the end, to
+/// `nread`. At most 1024 buffers are filled. `BADF`: not open, a directory, or not open for reading.
+/// `FAULT`: a pointer is out of bounds; nothing was consumed. `AGAIN`: `NONBLOCK`, and nothing is there.
+pub fn fd_read(
+    context: &mut Context,
+    mut memory: GuestMemory<'_>,
+    fd: Fd,
+    iovs: GuestPtr,
+    iovs_len: u32,
+    nread: GuestPtr,
+) -> Result<(), Errno> {
+    let descriptor = context.fds.file(fd, Rights::FD_READ)?;
+    memory.check(nread, 4)?;
+    let buffers = memory.buffers(iovs, iovs_len)?;
+    // SAFETY: the buffers are checked guest memory, which only the kernel writes during the call.
+    let count = transfer(descriptor, PollFlags::IN, |file| unsafe {
+        libc::readv(file, buffers.as_ptr(), buffers.count())
+    })?;
+    memory.write_u32(nread, count)
+}
+
+/// witx `fd_write(fd: fd, iovs: ciovec_array) -> nwritten: size`.
+///
+/// Writes the buffers in order at the file's position, or at the end under `APPEND`; writes the number
+/// of bytes to `nwritten`. At most 1024 buffers are taken. `BADF`: not open, a directory, or not open for
+/// writing. `FAULT`: a pointer is out of bounds; nothing was written. `AGAIN`: `NONBLOCK`, and no room.
+/// `PIPE`: nobody reads the other end. `FBIG`, `NOSPC`, `DQUOT`, `IO`: as the host has it.
+pub fn fd_write(
+    context: &mut Context,
+    mut memory: GuestMemory<'_>,
+    fd: Fd,
+    iovs: GuestPtr,
+    iovs_len: u32,
+    nwritten: GuestPtr,
+) -> Result<(), Errno> {
+    let descriptor = context.fds.file(fd, Rights::FD_WRITE)?;
+    memory.check(nwritten, 4)?;
+    let buffers = memory.buffers(iovs, iovs_len)?;
+    // SAFETY: the buffers are checked guest memory, which the kernel only reads.
+    let count = transfer(descriptor, PollFlags::OUT, |file| unsafe {
+        libc::writev(file, buffers.as_ptr(), buffers.count())
+    })?;
+    context.hint.note_output(fd, &buffers);
+    memory.write_u32(nwritten, count)
+}
+
+/// witx `fd_pread(fd: fd, iovs: iovec_array, offset: filesize) -> nread: size`.
+///
+/// As [`fd_read`], but at `offset`, and the file's position stays. Also `SPIPE`: it has no positions;
+/// `NOTCAPABLE`: no right to seek; `INVAL`: `offset` does not fit in 63 bits.
+pub fn fd_pread(
+    context: &mut Context,
+    mut memory: GuestMemory<'_>,
+    fd: Fd,
+    iovs: GuestPtr,
+    iovs_len: u32,
+    offset: u64,
+    nread: GuestPtr,
+) -> Result<(), Errno> {
+    let descriptor = context.fds.file(fd, Rights::FD_READ)?;
+    super::seek::require_seekable(descriptor, Rights::FD_SEEK)?;
+    let offset = i64::try_from(offset).map_err(|_| Errno::Inval)?;
+    memory.check(nread, 4)?;
+    let buffers = memory.buffers(iovs, iovs_len)?;
+    // SAFETY: the buffers are checked guest memory, which only the kernel writes during the call.
+    let count = transfer(descriptor, PollFlags::IN, |file| unsafe {
+        libc::preadv(file, buffers.as_ptr(), buffers.count(), offset)
+    })?;
+    memory.write_u32(nread, count)
+}
+
+/// witx `fd_pwrite(fd: fd, iovs: ciovec_array, offset: filesize) -> nwritten: size`.
+///
+/// As [`fd_write`], but at `offset`, under `APPEND` too (as POSIX has it, not as Linux does), and the
+/// file's position stays. Also `SPIPE`: it has no positions; `NOTCAPABLE`: no right to seek; `INVAL`:
+/// `offset` does not fit in 63 bits.
+pub fn fd_pwrite(
+    context: &mut Context,
+    mut memory: GuestMemory<'_>,
+    fd: Fd,
+    iovs: GuestPtr,
+    iovs_len: u32,
+    offset: u64,
+    nwritten: GuestPtr,
+) -> Result<(), Errno> {
+    let descriptor = context.fds.file(fd, Rights::FD_WRITE)?;
+    super::seek::require_seekable(descriptor, Rights::FD_SEEK)?;
+    let offset = i64::try_from(offset).map_err(|_| Errno::Inval)?;
+    memory.check(nwritten, 4)?;
+    let buffers = memory.buffers(iovs, iovs_len)?;
+    let count = match fcntl_getfl(&descriptor.file)? {
+        flags if flags.contains(OFlags::APPEND) => pwrite_unappended(descriptor, &buffers, offset, flags)?,
+        _ => pwrite(descriptor, &buffers, offset)?,
+    };
+    memory.write_u32(nwritten, count)
+}
+
+fn pwrite(descriptor: &Descriptor, buffers: &GuestBuffers<'_>, offset: i64) -> Result<u32, Errno> {
+    // SAFETY: the buffers are checked guest memory, which the kernel only reads.
+    transfer(descriptor, PollFlags::OUT, |file| unsafe {
+        libc::pwritev(file, buffers.as_ptr(), buffers.count(), offset)
+    })
+}
+
+/// Linux appends in pwrite too, when the file is open with `O_APPEND`. Since Linux 6.9 a call can ask for
+/// the offset to be kept; before, the flag is taken away for the call, which nobody else can see, unless
+/// the open file came from another process.
+fn pwrite_unappended(
+    descriptor: &Descriptor,
+    buffers: &GuestBuffers<'_>,
+    offset: i64,
+    flags: OFlags,
+) -> Result<u32, Errno> {
+    /// `RWF_NOAPPEND` of `linux/fs.h`.
+    const KEEP_OFFSET: i32 = 0x20;
+    // SAFETY: the buffers are checked guest memory, which the kernel only reads.
+    let result = transfer(descriptor, PollFlags::OUT, |file| unsafe {
+        libc::pwritev2(file, buffers.as_ptr(), buffers.count(), offset, KEEP_OFFSET)
+    });
+    let unsupported = matches!(result, Err(Errno::NotSup | Errno::NoSys));
+    if !unsupported || matches!(descriptor.file, HostFile::Stdio(_)) {
+        return result;
+    }
+    fcntl_setfl(&descriptor.file, flags.difference(OFlags::APPEND))?;
+    let result = pwrite(descriptor, buffers, offset);
+    fcntl_setfl(&descriptor.file, flags)?;
+    result
+}
+
+/// Runs `call` on the host's descriptor until it answers other than "interrupted" or, for a guest that
+/// waits, "not now". A negative answer of `call` stands for the C library's error.
+pub(crate) fn transfer(
+    descriptor: &Descriptor,
+    direction: PollFlags,
+    mut call: impl FnMut(i32) -> isize,
+) -> Result<u32, Errno> {
+    let raw_file = descriptor.file.as_fd().as_raw_fd();
+    let can_wait = descriptor.file_type != FileType::RegularFile;
+    loop {
+        if can_wait && descriptor.nonblocking && !is_ready(descriptor, direction)? {
+            return Err(Errno::Again);
+        }
+        // Linux transfers at most 2^31 - 4096 bytes in one call.
+        if let Ok(count) = u32::try_from(call(raw_file)) {
+            return Ok(count);
+        }
+        match last_host_error() {
+            Errno::Intr => {}
+            Errno::Again if can_wait && !descriptor.nonblocking => wait(descriptor, direction)?,
+            error => return Err(error),
+        }
+    }
+}
+
+fn is_ready(descriptor: &Descriptor, direction: PollFlags) -> Result<bool, Errno> {
+    let mut fds = [PollFd::new(&descriptor.file, direction)];
+    Ok(poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))? != 0)
+}
+
+fn wait(descriptor: &Descriptor, direction: PollFlags) -> Result<(), Errno> {
+    let mut fds = [PollFd::new(&descriptor.file, direction)];
+    match poll(&mut fds, None) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,237 @@
+//! The guest's file descriptors: numbers of the guest, the host's files behind them, and their rights.
+//!
+//! Rule: the host's `O_NONBLOCK` is never what the guest set. Files we open always have it (opening a
+//! FIFO must not hang), stdio keeps what it was started with (it is shared with other processes); the
+//! guest's flag is kept here, and `fd/transfer.rs` waits or answers `AGAIN` accordingly.
+
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::fstat;
+use rustix::termios::isatty;
+
+use crate::errno::Errno;
+use crate::types::{Access, Fd, FdFlags, FileType, Rights};
+
+/// The host's file behind a descriptor.
+#[derive(Debug)]
+pub enum HostFile {
+    /// Opened for the guest, closed with the descriptor.
+    Owned(OwnedFd),
+    /// Standard input, output or error of the process; stays open when the guest closes it.
+    Stdio(BorrowedFd<'static>),
+}
+
+impl AsFd for HostFile {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Owned(file) => file.as_fd(),
+            Self::Stdio(file) => *file,
+        }
+    }
+}
+
+/// An open file descriptor of the guest.
+#[derive(Debug)]
+pub struct Descriptor {
+    /// The file on the host.
+    pub file: HostFile,
+    /// What it is.
+    pub file_type: FileType,
+    /// What may be done with it.
+    pub rights: Rights,
+    /// What may be done with what is opened through it.
+    pub inheriting: Rights,
+    /// Whether it, or anything below it, may be changed.
+    pub access: Access,
+    /// The guest's `NONBLOCK` flag.
+    pub nonblocking: bool,
+    /// Name of a granted directory, for `fd_prestat_get`; `None` for everything else.
+    pub preopen_name: Option<Vec<u8>>,
+}
+
+impl Descriptor {
+    /// A descriptor for one of the process's standard streams; `rights` says which direction.
+    /// A stream that the process was started without is `None`.
+    pub fn stdio(file: BorrowedFd<'static>, direction: Rights) -> Option<Self> {
+        let file_type = file_type_of(file).ok()?;
+        let other = Rights::FD_READ.0 | Rights::FD_WRITE.0;
+        let rights = applicable_rights(file_type, file).without(Rights(other & !direction.0));
+        Some(Self {
+            file: HostFile::Stdio(file),
+            file_type,
+            rights,
+            inheriting: Rights::NONE,
+            access: Access::ReadWrite,
+            nonblocking: false,
+            preopen_name: None,
+        })
+    }
+
+    /// A descriptor for a granted directory.
+    ///
+    /// A read-only one still lets `FD_WRITE` be inherited: wasi-libc asks for the rights it finds
+    /// there, and an open for writing shall fail with `ROFS`, not open a file that cannot be written.
+    pub fn preopen(directory: OwnedFd, name: Vec<u8>, access: Access) -> Self {
+        let rights = match access {
+            Access::ReadWrite => Rights::DIRECTORY,
+            Access::ReadOnly => Rights::DIRECTORY.without(Rights::MUTATING),
+        };
+        Self {
+            file: HostFile::Owned(directory),
+            file_type: FileType::Directory,
+            rights,
+            inheriting: Rights::INHERITABLE,
+            access,
+            nonblocking: false,
+            preopen_name: Some(name),
+        }
+    }
+
+    /// `Ok` if it has the right, else `NOTCAPABLE`.
+    pub fn require(&self, right: Rights) -> Result<(), Errno> {
+        if self.rights.contains(right) { Ok(()) } else { Err(Errno::NotCapable) }
+    }
+
+    /// `Ok` if what it refers to may be changed, else `ROFS`.
+    pub fn require_writable(&self) -> Result<(), Errno> {
+        match self.access {
+            Access::ReadWrite => Ok(()),
+            Access::ReadOnly => Err(Errno::RoFs),
+        }
+    }
+
+    /// Whether it is a socket.
+    pub fn is_socket(&self) -> bool {
+        matches!(self.file_type, FileType::SocketDgram | FileType::SocketStream)
+    }
+
+    /// The guest's flags: those the host keeps, and `NONBLOCK`.
+    pub fn flags(&self) -> Result<FdFlags, Errno> {
+        let host = FdFlags::from_host(rustix::fs::fcntl_getfl(&self.file)?);
+        let nonblocking = if self.nonblocking { FdFlags::NONBLOCK.0 } else { 0 };
+        Ok(FdFlags(host.0 | nonblocking))
+    }
+}
+
+/// What an open file is; a socket's type is asked of the socket.
+pub fn file_type_of(file: BorrowedFd<'_>) -> Result<FileType, Errno> {
+    let host_type = rustix::fs::FileType::from_raw_mode(fstat(file)?.st_mode);
+    if host_type == rustix::fs::FileType::Socket {
+        let is_dgram = rustix::net::sockopt::socket_type(file)? == rustix::net::SocketType::DGRAM;
+        return Ok(if is_dgram { FileType::SocketDgram } else { FileType::SocketStream });
+    }
+    Ok(host_type.into())
+}
+
+/// The rights that apply to a file of this type, in both directions.
+pub fn applicable_rights(file_type: FileType, file: BorrowedFd<'_>) -> Rights {
+    match file_type {
+        FileType::RegularFile | FileType::BlockDevice => Rights::REGULAR_FILE,
+        FileType::Directory => Rights::DIRECTORY,
+        FileType::SocketDgram | FileType::SocketStream => Rights::SOCKET,
+        // /dev/null and /dev/zero can be sought in; a terminal cannot.
+        FileType::CharacterDevice if !isatty(file) => Rights::REGULAR_FILE,
+        _ => Rights::STREAM,
+    }
+}
+
+/// All descriptors of a guest.
+#[derive(Debug, Default)]
+pub struct FdTable {
+    slots: Vec<Option<Descriptor>>,
+    /// No slot below this one is free.
+    first_free: usize,
+}
+
+impl FdTable {
+    /// Gives `descriptor` the lowest free number, as POSIX has it. The table grows with the number of
+    /// host files that are open, which the host limits.
+    pub fn insert(&mut self, descriptor: Descriptor) -> Result<Fd, Errno> {
+        let free = (self.first_free..self.slots.len()).find(|&index| self.slots[index].is_none());
+        let index = free.unwrap_or(self.slots.len());
+        let number = u32::try_from(index).map_err(|_| Errno::NFile)?;
+        if index == self.slots.len() {
+            self.slots.push(None);
+        }
+        self.slots[index] = Some(descriptor);
+        self.first_free = index + 1;
+        Ok(Fd(number))
+    }
+
+    /// Gives `descriptor` the next number after all that are in use or reserved: for what the program
+    /// is started with, so that granted directories stand at 3 even where a standard stream is closed.
+    pub fn push(&mut self, descriptor: Option<Descriptor>) {
+        self.slots.push(descriptor);
+    }
+
+    /// The descriptor, or `BADF`.
+    pub fn get(&self, fd: Fd) -> Result<&Descriptor, Errno> {
+        self.slots.get(fd.0 as usize).and_then(Option::as_ref).ok_or(Errno::BadF)
+    }
+
+    /// The descriptor, to be changed, or `BADF`.
+    pub fn get_mut(&mut self, fd: Fd) -> Result<&mut Descriptor, Errno> {
+        self.slots.get_mut(fd.0 as usize).and_then(Option::as_mut).ok_or(Errno::BadF)
+    }
+
+    /// The descriptor if it is not a directory and has the right. `BADF` for a directory, and where
+    /// reading or writing is what is missing, as POSIX has it; else `NOTCAPABLE`.
+    pub fn file(&self, fd: Fd, right: Rights) -> Result<&Descriptor, Errno> {
+        let descriptor = self.get(fd)?;
+        let transfer = Rights(Rights::FD_READ.0 | Rights::FD_WRITE.0);
+        if descriptor.file_type == FileType::Directory {
+            return Err(Errno::BadF);
+        }
+        if right.intersects(transfer) && !descriptor.rights.contains(right.and(transfer)) {
+            return Err(Errno::BadF);
+        }
+        descriptor.require(right)?;
+        Ok(descriptor)
+    }
+
+    /// The descriptor if it is a directory (else `NOTDIR`) and has the right (else `NOTCAPABLE`).
+    pub fn directory(&self, fd: Fd, right: Rights) -> Result<&Descriptor, Errno> {
+        let descriptor = self.get(fd)?;
+        if descriptor.file_type != FileType::Directory {
+            return Err(Errno::NotDir);
+        }
+        descriptor.require(right)?;
+        Ok(descriptor)
+    }
+
+    /// As [`Self::directory`], for a call that changes what is below it: `ROFS` where it is read-only.
+    pub fn writable_directory(&self, fd: Fd, right: Rights) -> Result<&Descriptor, Errno> {
+        let descriptor = self.directory(fd, Rights::NONE)?;
+        descriptor.require_writable()?;
+        descriptor.require(right)?;
+        Ok(descriptor)
+    }
+
+    /// Takes the descriptor out of the table, or `BADF`.
+    pub fn remove(&mut self, fd: Fd) -> Result<Descriptor, Errno> {
+        let index = fd.0 as usize;
+        let removed = self.slots.get_mut(index).and_then(Option::take).ok_or(Errno::BadF)?;
+        self.first_free = self.first_free.min(index);
+        Ok(removed)
+    }
+
+    /// Moves `from` to `to`, closing what was there. Both must be open: a guest cannot choose numbers.
+    pub fn renumber(&mut self, from: Fd, to: Fd) -> Result<(), Errno> {
+        self.get(from)?;
+        self.get(to)?;
+        if from != to {
+            let moved = self.remove(from)?;
+            *self.get_mut(to)? = moved;
+        }
+        Ok(())
+    }
+
+    /// Number of slots, open or free: one more than the largest number in use.
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether no number was ever given out.
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+}

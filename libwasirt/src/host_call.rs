@@ -1,0 +1,95 @@
+//! The C symbols `w2n_wasi_<name>`, made from the ABI's list: thin wrappers over the typed functions.
+//!
+//! Rule: nothing may refer to all of them. Each is a symbol of its own, so that the linker drops those
+//! that a module does not import, together with what only they use.
+
+use core::ffi::c_void;
+
+use w2n_abi::{TrapCode, ValueSlot, VmInstance, for_each_wasi_function};
+
+use crate::context::Context;
+use crate::errno::Errno;
+use crate::guest::{GuestMemory, Word};
+
+/// The slots of a call: arguments on entry, the result in slot 0 afterwards.
+struct Slots {
+    next: *const ValueSlot,
+    result: *mut ValueSlot,
+}
+
+impl Slots {
+    fn next_bits(&mut self) -> u64 {
+        // SAFETY: `define_host_functions` reads as many slots as the function has parameters, and the
+        // caller of the host function provides them.
+        unsafe {
+            let bits = (*self.next).bits[0];
+            self.next = self.next.add(1);
+            bits
+        }
+    }
+
+    fn i32(&mut self) -> u32 {
+        self.next_bits() as u32
+    }
+
+    fn i64(&mut self) -> u64 {
+        self.next_bits()
+    }
+}
+
+/// Results, by the type in the list.
+mod answer {
+    use super::{Errno, Slots, TrapCode};
+
+    /// An errno in slot 0; never a trap.
+    pub fn i32(slots: &Slots, result: Result<(), Errno>) -> u32 {
+        let number = result.err().map_or(0, |errno| errno as u64);
+        // SAFETY: every WASI function but proc_exit has at least one slot: that of its result.
+        unsafe { (*slots.result).bits[0] = number };
+        0
+    }
+
+    /// No result: the guest ends. The exit status stays in slot 0.
+    pub fn void(_slots: &Slots, ending: TrapCode) -> u32 {
+        ending as u32
+    }
+}
+
+/// What a host function works on, from its raw arguments.
+///
+/// # Safety
+/// `env` is what `w2n_wasi_init` answered and no other call uses it now; `caller` is a live instance
+/// whose memory nobody else touches during the call.
+unsafe fn enter<'call>(
+    env: *mut c_void,
+    caller: *mut VmInstance<Word>,
+    slots: *mut ValueSlot,
+) -> (&'call mut Context, GuestMemory<'call>, Slots) {
+    // SAFETY: as the caller vouches.
+    unsafe {
+        (&mut *env.cast::<Context>(), GuestMemory::of_instance(caller), Slots { next: slots, result: slots })
+    }
+}
+
+macro_rules! define_host_functions {
+    ($($name:ident($($param:ident),*) -> $result:ident;)*) => {$(
+        /// The WASI function of this name as an array-call host function.
+        ///
+        /// # Safety
+        /// `env` is what `w2n_wasi_init` answered, used by one call at a time; `caller` is the live
+        /// instance that calls; `slots` holds the arguments, and room for the result.
+        #[unsafe(export_name = concat!("w2n_wasi_", stringify!($name)))]
+        pub unsafe extern "C" fn $name(
+            env: *mut c_void,
+            caller: *mut VmInstance<Word>,
+            slots: *mut ValueSlot,
+        ) -> u32 {
+            #[allow(unused_mut, reason = "sched_yield has no parameters")]
+            // SAFETY: the caller keeps this function's contract, which is that of `enter`.
+            let (context, memory, mut slots) = unsafe { enter(env, caller, slots) };
+            let result = crate::functions::$name(context, memory $(, slots.$param().into())*);
+            answer::$result(&slots, result)
+        }
+    )*};
+}
+for_each_wasi_function!(define_host_functions);

@@ -1,0 +1,177 @@
+//! `path_open`: the one way to a new descriptor for a file.
+//!
+//! Rule: nothing waits here. Files are opened with `O_NONBLOCK`, so that a FIFO does not hang the guest.
+
+use rustix::fd::{AsFd, BorrowedFd};
+use rustix::fs::{FileType as HostFileType, Mode, OFlags, fstat};
+
+use super::guest_path::GuestPath;
+use super::resolve::{self, Resolver};
+use crate::context::Context;
+use crate::errno::Errno;
+use crate::fd_table::{Descriptor, HostFile, applicable_rights, file_type_of};
+use crate::guest::GuestMemory;
+use crate::types::{
+    Access, Fd, FdFlags, FileType, GuestPtr, LOOKUP_SYMLINK_FOLLOW, OPEN_CREATE, OPEN_DIRECTORY,
+    OPEN_EXCLUSIVE, OPEN_TRUNCATE, Rights,
+};
+
+/// Both directions of data.
+const TRANSFER: Rights = Rights(Rights::FD_READ.0 | Rights::FD_WRITE.0);
+
+/// witx `path_open(fd: fd, dirflags: lookupflags, path: string, oflags: oflags, fs_rights_base: rights,
+/// fs_rights_inheriting: rights, fdflags: fdflags) -> opened_fd: fd`.
+///
+/// Opens the file for reading if `fs_rights_base` has `FD_READ`, for writing if it has `FD_WRITE`, and
+/// writes the lowest free number to `opened_fd`. The new descriptor has all rights that `fd` passes on
+/// and that apply to the file and the directions it is open for: the other bits of the two rights
+/// arguments do not take any away (`fd_fdstat_set_rights` does). `BADF`: `fd` is not open. `NOTDIR`: it is
+/// not a directory, or a component of the path is not, or `DIRECTORY` and the file is not. `NOTCAPABLE`:
+/// a right to open, create, truncate, read or write is missing. `INVAL`: unknown flag, a NUL, or
+/// `DIRECTORY` with `CREAT`, `EXCL` or `TRUNC`. `PERM`: the path leads out of the directory. `ROFS`: the
+/// directory is read-only, and the file is to be created, truncated or written to. `LOOP`: a link that is
+/// not to be followed, or too many. `ISDIR`: a directory, for writing. `NOENT`, `EXIST`, `ACCES`, `MFILE`,
+/// `NXIO`, `NAMETOOLONG`…: as the host. `FAULT`: a pointer is out of bounds; nothing was opened or created.
+#[expect(clippy::too_many_arguments, reason = "The signature is WASI's.")]
+pub fn path_open(
+    context: &mut Context,
+    mut memory: GuestMemory<'_>,
+    fd: Fd,
+    dirflags: u32,
+    path: GuestPtr,
+    path_len: u32,
+    oflags: u32,
+    rights_base: u64,
+    _rights_inheriting: u64,
+    fdflags: u32,
+    opened_fd: GuestPtr,
+) -> Result<(), Errno> {
+    let directory = context.fds.directory(fd, Rights::PATH_OPEN)?;
+    let request = Request::new(dirflags, oflags, rights_base, fdflags)?;
+    request.check_rights(directory)?;
+    memory.check(opened_fd, 4)?;
+    let path = GuestPath::read(&memory, path, path_len)?;
+    let opened = request.open(context.resolver, directory, &path)?;
+    let number = context.fds.insert(opened)?;
+    memory.write_u32(opened_fd, number.0)
+}
+
+/// What is asked for.
+struct Request {
+    oflags: u32,
+    directions: Rights,
+    fd_flags: FdFlags,
+    host_flags: OFlags,
+}
+
+impl Request {
+    fn new(dirflags: u32, oflags: u32, rights_base: u64, fdflags: u32) -> Result<Self, Errno> {
+        let conflicts_with_directory = OPEN_CREATE | OPEN_EXCLUSIVE | OPEN_TRUNCATE;
+        let is_directory = oflags & OPEN_DIRECTORY != 0;
+        if dirflags > LOOKUP_SYMLINK_FOLLOW
+            || oflags >= 1 << 4
+            || is_directory && oflags & conflicts_with_directory != 0
+        {
+            return Err(Errno::Inval);
+        }
+        let fd_flags = FdFlags::from_bits(fdflags).ok_or(Errno::Inval)?;
+        // A directory has no data to read or write: callers that ask for all rights mean no harm.
+        let directions = if is_directory { Rights::NONE } else { Rights(rights_base).and(TRANSFER) };
+        let mut host_flags = OFlags::NONBLOCK | OFlags::NOCTTY | fd_flags.to_host();
+        host_flags |= match (directions.contains(Rights::FD_READ), directions.contains(Rights::FD_WRITE)) {
+            (_, false) => OFlags::RDONLY,
+            (false, true) => OFlags::WRONLY,
+            (true, true) => OFlags::RDWR,
+        };
+        host_flags.set(OFlags::NOFOLLOW, dirflags & LOOKUP_SYMLINK_FOLLOW == 0);
+        host_flags.set(OFlags::DIRECTORY, is_directory);
+        host_flags.set(OFlags::CREATE, oflags & OPEN_CREATE != 0);
+        host_flags.set(OFlags::EXCL, oflags & OPEN_EXCLUSIVE != 0);
+        host_flags.set(OFlags::TRUNC, oflags & OPEN_TRUNCATE != 0);
+        Ok(Self { oflags, directions, fd_flags, host_flags })
+    }
+
+    /// A read-only directory answers `ROFS`, not `NOTCAPABLE`: that is what programs know from a
+    /// read-only mount. A file that exists can be opened with `CREAT` there too.
+    fn check_rights(&self, directory: &Descriptor) -> Result<(), Errno> {
+        let writes = self.directions.contains(Rights::FD_WRITE) || self.oflags & OPEN_TRUNCATE != 0;
+        if directory.access == Access::ReadOnly {
+            return if writes { Err(Errno::RoFs) } else { self.check_inherited(directory) };
+        }
+        if self.oflags & OPEN_CREATE != 0 {
+            directory.require(Rights::PATH_CREATE_FILE)?;
+        }
+        if self.oflags & OPEN_TRUNCATE != 0 {
+            directory.require(Rights::PATH_FILESTAT_SET_SIZE)?;
+        }
+        self.check_inherited(directory)
+    }
+
+    fn check_inherited(&self, directory: &Descriptor) -> Result<(), Errno> {
+        if directory.inheriting.contains(self.directions) { Ok(()) } else { Err(Errno::NotCapable) }
+    }
+
+    fn open(
+        &self,
+        resolver: Resolver,
+        directory: &Descriptor,
+        path: &GuestPath,
+    ) -> Result<Descriptor, Errno> {
+        let base = directory.file.as_fd();
+        let creates_read_only =
+            directory.access == Access::ReadOnly && self.host_flags.contains(OFlags::CREATE);
+        let opened = if creates_read_only {
+            self.open_existing(resolver, base, path)
+        } else {
+            resolve::open(resolver, base, path, self.host_flags, Mode::from_raw_mode(0o666))
+        };
+        let file = opened.map_err(|error| self.refine(error, resolver, base, path))?;
+        let file_type = file_type_of(file.as_fd())?;
+        let mut rights = applicable_rights(file_type, file.as_fd()).and(directory.inheriting);
+        let is_directory = file_type == FileType::Directory;
+        if !is_directory {
+            rights = rights.without(TRANSFER.without(self.directions));
+        }
+        if directory.access == Access::ReadOnly {
+            rights = rights.without(Rights::MUTATING);
+        }
+        Ok(Descriptor {
+            file: HostFile::Owned(file),
+            file_type,
+            rights,
+            inheriting: if is_directory { directory.inheriting } else { Rights::NONE },
+            access: directory.access,
+            nonblocking: self.fd_flags.contains(FdFlags::NONBLOCK),
+            preopen_name: None,
+        })
+    }
+
+    /// `CREAT` below a read-only directory: what is there can be opened, what is not cannot be made.
+    fn open_existing(
+        &self,
+        resolver: Resolver,
+        base: BorrowedFd<'_>,
+        path: &GuestPath,
+    ) -> Result<rustix::fd::OwnedFd, Errno> {
+        let flags = self.host_flags.difference(OFlags::CREATE | OFlags::EXCL);
+        match resolve::open(resolver, base, path, flags, Mode::empty()) {
+            Ok(_) if self.host_flags.contains(OFlags::EXCL) => Err(Errno::Exist),
+            Err(Errno::NoEnt) => Err(Errno::RoFs),
+            result => result,
+        }
+    }
+
+    /// Linux says ENOTDIR for a link that is asked to be a directory and not to be followed; POSIX, ELOOP.
+    fn refine(&self, error: Errno, resolver: Resolver, base: BorrowedFd<'_>, path: &GuestPath) -> Errno {
+        let asked = OFlags::DIRECTORY | OFlags::NOFOLLOW;
+        if error != Errno::NotDir || !self.host_flags.contains(asked) {
+            return error;
+        }
+        let link = resolve::open(resolver, base, path, OFlags::PATH | OFlags::NOFOLLOW, Mode::empty());
+        let is_link = link
+            .ok()
+            .and_then(|file| fstat(file).ok())
+            .is_some_and(|stat| HostFileType::from_raw_mode(stat.st_mode) == HostFileType::Symlink);
+        if is_link { Errno::Loop } else { error }
+    }
+}
