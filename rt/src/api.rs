@@ -40,6 +40,7 @@ pub static w2n_api: W2nApi = W2nApi {
     trap_message,
     host_error,
     exit,
+    take_trap: crate::export::take_trap,
 };
 
 const INVALID: u32 = LinkError::InvalidArgument as u32;

@@ -34,6 +34,8 @@ pub struct Owner {
     own_tables: Vec<Box<Table>>,
     host_funcs: Vec<Box<HostFunc>>,
     element_values: Vec<Vec<HostPointer>>,
+    /// What ended the last call of a typed function, until it is taken; code 0 for nothing.
+    pub last_trap: W2nTrap,
 }
 
 struct LoadedModules(Vec<(*const HostModule, usize)>);
@@ -176,6 +178,7 @@ unsafe fn allocate(module: &HostModule, definitions: &[Definition]) -> Option<*m
             own_tables: Vec::new(),
             host_funcs: Vec::new(),
             element_values: Vec::new(),
+            last_trap: W2nTrap::EMPTY,
         }));
         (*instance).descriptor = core::ptr::from_ref(module).cast_mut().cast();
         (*instance).owner = owner.cast();

@@ -20,6 +20,7 @@ extern crate alloc;
 pub mod api;
 mod backtrace;
 mod enter;
+mod export;
 mod group;
 mod instance;
 mod link;

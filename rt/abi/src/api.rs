@@ -284,6 +284,9 @@ pub struct W2nApi {
     pub host_error: unsafe extern "C" fn(message: *const u8, message_len: u64) -> u32,
     /// For callbacks: sets the status with which the program ends; answers the code for the callback to answer.
     pub exit: unsafe extern "C" fn(status: i32) -> u32,
+    /// Takes the trap that ended the last call of one of the instance's typed C functions. Status of
+    /// that call; `*trap` is written unless it was 0. A second call answers 0.
+    pub take_trap: unsafe extern "C" fn(instance: *mut HostInstance, trap: *mut W2nTrap) -> u32,
 }
 
 /// Number of an external kind as [`W2nExtern::kind`] has it.
