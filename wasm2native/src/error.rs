@@ -26,8 +26,10 @@ struct Details {
     kind: ErrorKind,
     message: String,
     file: Option<PathBuf>,
+    is_about_machine: bool,
     offset_bytes: Option<usize>,
     func: Option<(u32, Option<String>)>,
+    detail: Option<String>,
     hint: Option<String>,
 }
 
@@ -35,12 +37,28 @@ impl CompileError {
     /// An error of `kind` with nothing but a message yet.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self(Box::new(Details { kind, message, file: None, offset_bytes: None, func: None, hint: None }))
+        Self(Box::new(Details {
+            kind,
+            message,
+            file: None,
+            is_about_machine: false,
+            offset_bytes: None,
+            func: None,
+            detail: None,
+            hint: None,
+        }))
     }
 
     /// The input (or the machine) is at fault.
     pub fn input(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Input, message)
+    }
+
+    /// The machine is at fault, not the module: no file is to be named beside the message.
+    pub fn machine(message: impl Into<String>) -> Self {
+        let mut error = Self::input(message);
+        error.0.is_about_machine = true;
+        error
     }
 
     /// The command line is at fault.
@@ -77,6 +95,17 @@ impl CompileError {
         self
     }
 
+    /// Adds lines that are printed below the message.
+    pub fn detail(mut self, lines: impl Into<String>) -> Self {
+        self.0.detail = Some(lines.into());
+        self
+    }
+
+    /// Something the operating system refused to do with a file.
+    pub fn cannot(verb: &str, path: &Path, error: &std::io::Error) -> Self {
+        Self::machine(format!("cannot {verb} {}: {}", path.display(), plain_reason(error)))
+    }
+
     /// Says what to do about it.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint = Some(hint.into());
@@ -86,6 +115,16 @@ impl CompileError {
     /// Whose turn it is.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
+    }
+
+    /// Whether it was made by [`CompileError::machine`].
+    pub fn is_about_machine(&self) -> bool {
+        self.0.is_about_machine
+    }
+
+    /// Lines to be printed below the message.
+    pub fn detail_text(&self) -> Option<&str> {
+        self.0.detail.as_deref()
     }
 
     /// The hint, printed apart from the message.
@@ -122,6 +161,13 @@ impl fmt::Display for CompileError {
 }
 
 impl std::error::Error for CompileError {}
+
+/// What the system says, without Rust's `(os error 2)`.
+pub fn plain_reason(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    let end = text.find(" (os error").unwrap_or(text.len());
+    text[..end].to_lowercase()
+}
 
 /// A failed builder call means we built impossible IR.
 impl From<inkwell::builder::BuilderError> for CompileError {

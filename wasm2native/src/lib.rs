@@ -8,6 +8,9 @@
 //! 6. [`driver`]: runs them, in parallel, and puts the output in its place.
 #![warn(clippy::unwrap_used)]
 
+pub mod backend;
+pub mod cli;
+pub mod driver;
 pub mod emit;
 mod env;
 pub mod error;

@@ -105,3 +105,100 @@ pub enum InputFile {
     /// A path.
     Path(PathBuf),
 }
+
+/// `--target`, `-march`, `-mcpu`: the machine to compile for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TargetOptions {
+    /// `--target`; `None` is the machine we run on.
+    pub triple: Option<String>,
+    /// `-march`: the oldest processor the code must run on.
+    pub arch: Option<String>,
+    /// `-mcpu`: wins over `-march`.
+    pub cpu: Option<String>,
+}
+
+/// `--emit=…`: what to make.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OutputKind {
+    /// An executable: the default.
+    #[default]
+    Executable,
+    /// `-shared`: a plugin.
+    SharedLibrary,
+    /// `-c`: an object.
+    Object,
+    /// `-S`: assembly.
+    Assembly,
+    /// `-emit-llvm`: LLVM IR as text.
+    LlvmIr,
+    /// `-emit-llvm -c`: LLVM bitcode.
+    Bitcode,
+}
+
+/// How the output is linked.
+#[derive(Clone, Debug, Default)]
+pub struct LinkOptions {
+    /// `--linker`: the C compiler to link with.
+    pub linker: Option<String>,
+    /// `-static`: no shared libraries.
+    pub is_static: bool,
+    /// `-s`: drop symbols.
+    pub strip: bool,
+    /// `-###`: print the link command instead of running it.
+    pub show_only: bool,
+}
+
+/// `-o`: where the output goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum OutputFile {
+    /// Named after the input, in the working directory.
+    #[default]
+    Derived,
+    /// `-`
+    Stdout,
+    /// A path.
+    Path(PathBuf),
+}
+
+/// Everything one run of the compiler needs to know.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where the module comes from.
+    pub input: InputFile,
+    /// Where the output goes.
+    pub output: OutputFile,
+    /// What to make.
+    pub output_kind: OutputKind,
+    /// With an intermediate output: what it is to become, `None` to tell by the module's exports.
+    pub module_kind: Option<ModuleKind>,
+    /// How code is made.
+    pub code: CodeOptions,
+    /// For which machine.
+    pub target: TargetOptions,
+    /// How it is linked.
+    pub link: LinkOptions,
+    /// What an executable may use.
+    pub policy: Policy,
+    /// `--module-name`: prefix of all symbols, a C identifier.
+    pub module_name: Option<String>,
+    /// `-j`: threads; `None` is one per processor.
+    pub jobs: Option<usize>,
+}
+
+impl Options {
+    /// The defaults, for `input`.
+    pub fn new(input: InputFile) -> Self {
+        Self {
+            input,
+            output: OutputFile::default(),
+            output_kind: OutputKind::default(),
+            module_kind: None,
+            code: CodeOptions::default(),
+            target: TargetOptions::default(),
+            link: LinkOptions::default(),
+            policy: Policy::default(),
+            module_name: None,
+            jobs: None,
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Builds the runtime archives that the compiler embeds and links into its outputs.
+//!
+//! They are built by a nested cargo in a target directory of its own, so that neither waits for the
+//! lock of the other, with the flags of the outer build kept away from it.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Directory of archives to embed instead of building them.
+const PREBUILT_VARIABLE: &str = "WASM2NATIVE_RT_DIR";
+
+/// Profile in the workspace's Cargo.toml.
+const PROFILE: &str = "rt";
+
+/// What the outer build sets for itself and must not reach the runtime.
+const SCRUBBED: [&str; 9] = [
+    "RUSTC_WORKSPACE_WRAPPER",
+    "RUSTC_WRAPPER",
+    "CLIPPY_ARGS",
+    "CARGO_ENCODED_RUSTFLAGS",
+    "RUSTFLAGS",
+    "CARGO_TARGET_DIR",
+    "CARGO_BUILD_TARGET_DIR",
+    "CARGO_BUILD_TARGET",
+    "__CARGO_DEFAULT_LIB_METADATA",
+];
+
+fn main() {
+    println!("cargo::rerun-if-env-changed={PREBUILT_VARIABLE}");
+    let archives = match env::var_os(PREBUILT_VARIABLE) {
+        Some(dir) => PathBuf::from(dir),
+        None => build_archives(),
+    };
+    println!("cargo::rustc-env=W2N_EMBEDDED_RT_DIR={}", archives.display());
+}
+
+fn build_archives() -> PathBuf {
+    let manifest_dir = PathBuf::from(required("CARGO_MANIFEST_DIR"));
+    let workspace = manifest_dir.parent().expect("the package lies in the workspace");
+    for path in ["rt", "libwasirt", "Cargo.toml", "Cargo.lock", "wasm2native/build.rs"] {
+        println!("cargo::rerun-if-changed={}", workspace.join(path).display());
+    }
+    let triple = required("TARGET");
+    let target_dir = Path::new(&required("OUT_DIR")).join("rt-target");
+    let mut cargo = Command::new(required("CARGO"));
+    cargo.current_dir(workspace);
+    cargo.args(["build", "--locked", "--quiet", "--profile", PROFILE, "--target", &triple]);
+    cargo.args(["-p", "w2n-rt-bundle", "-p", "w2n-wasi-bundle", "--target-dir"]).arg(&target_dir);
+    scrub(&mut cargo);
+    let status = cargo.status().expect("cargo can be run again");
+    assert!(status.success(), "building the runtime failed: {cargo:?}");
+    target_dir.join(triple).join(PROFILE)
+}
+
+fn scrub(cargo: &mut Command) {
+    for name in SCRUBBED {
+        cargo.env_remove(name);
+    }
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        if ["CARGO_FEATURE_", "CARGO_CFG_", "CARGO_PROFILE_"].iter().any(|prefix| text.starts_with(prefix)) {
+            cargo.env_remove(&name);
+        }
+    }
+}
+
+fn required(name: &str) -> String {
+    env::var(name).unwrap_or_else(|error| panic!("cargo sets {name} for build scripts: {error}"))
+}

@@ -1,0 +1,217 @@
+//! Links objects into the output with the system's C compiler, which knows where the C library is.
+//!
+//! Everything that could make two links of the same objects differ is switched off here.
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::error::{CompileError, Result};
+
+/// C compilers looked for on PATH, in this order.
+const LINKERS: [&str; 4] = ["cc", "gcc", "clang", "clang-22"];
+
+/// More objects than this go into a response file: command lines have a limit.
+const MAX_OBJECTS_ON_COMMAND_LINE: usize = 32;
+
+/// What to link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkKind {
+    /// Position-independent executable, linked with the C library dynamically.
+    Executable,
+    /// The same without any shared library.
+    StaticExecutable,
+    /// A plugin.
+    SharedLibrary,
+    /// One object out of several.
+    Relocatable,
+}
+
+/// Which symbols and debug information to drop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strip {
+    /// Nothing.
+    Nothing,
+    /// Debug information.
+    Debug,
+    /// Symbols too.
+    All,
+}
+
+/// A link to be done.
+#[derive(Debug)]
+pub struct Link<'a> {
+    /// What to make.
+    pub kind: LinkKind,
+    /// Where.
+    pub output: &'a Path,
+    /// Of what.
+    pub objects: &'a [PathBuf],
+    /// The runtime; none for a relocatable object.
+    pub archive: Option<&'a Path>,
+    /// What to drop.
+    pub strip: Strip,
+    /// `--linker`
+    pub linker: Option<&'a str>,
+    /// Where a response file may be put.
+    pub temp_dir: &'a Path,
+}
+
+/// A link command, ready to be shown or run.
+#[derive(Debug)]
+pub struct LinkCommand {
+    program: PathBuf,
+    arguments: Vec<OsString>,
+}
+
+impl Link<'_> {
+    /// The command. Errors: no linker on this machine.
+    pub fn command(&self) -> Result<LinkCommand> {
+        let mut words = find_linker(self.linker)?;
+        let program = PathBuf::from(words.remove(0));
+        let mut arguments = words;
+        arguments.extend(self.mode_flags().iter().map(OsString::from));
+        arguments.extend(["-o".into(), self.output.into()]);
+        arguments.extend(self.object_arguments()?);
+        if let Some(archive) = self.archive {
+            arguments.push(archive.into());
+            // -lm: LLVM calls fmod, floor and their like where the processor has no instruction.
+            arguments.extend(["-Wl,--as-needed", "-lm"].map(OsString::from));
+        }
+        Ok(LinkCommand { program, arguments })
+    }
+
+    fn mode_flags(&self) -> Vec<&'static str> {
+        let mut flags = match self.kind {
+            LinkKind::Relocatable => vec!["-r", "-nostdlib"],
+            LinkKind::Executable => vec!["-pie"],
+            LinkKind::StaticExecutable => vec!["-static-pie"],
+            LinkKind::SharedLibrary => vec![
+                "-shared",
+                // Signal handlers and thread-local destructors of the runtime outlive a dlclose.
+                "-Wl,-z,nodelete",
+                // The module's own symbols are never taken from elsewhere, nor given to others.
+                "-Wl,-Bsymbolic",
+                "-Wl,--exclude-libs,ALL",
+                "-Wl,-z,defs",
+            ],
+        };
+        if self.kind != LinkKind::Relocatable {
+            flags.extend([
+                "-static-libgcc",
+                "-Wl,--gc-sections",
+                "-Wl,-z,relro,-z,now",
+                "-Wl,-z,noexecstack",
+                "-Wl,--build-id=none",
+                "-Wl,--hash-style=gnu",
+            ]);
+        }
+        match self.strip {
+            Strip::Nothing => {}
+            // An object without symbols cannot be linked any more.
+            Strip::All if self.kind != LinkKind::Relocatable => flags.push("-Wl,-s"),
+            Strip::Debug | Strip::All => flags.push("-Wl,-S"),
+        }
+        flags
+    }
+
+    fn object_arguments(&self) -> Result<Vec<OsString>> {
+        if self.objects.len() <= MAX_OBJECTS_ON_COMMAND_LINE {
+            return Ok(self.objects.iter().map(OsString::from).collect());
+        }
+        let path = self.temp_dir.join("objects.rsp");
+        let mut bytes = Vec::new();
+        for object in self.objects {
+            for &byte in object.as_os_str().as_encoded_bytes() {
+                if matches!(byte, b' ' | b'\t' | b'\\' | b'\'' | b'"') {
+                    bytes.push(b'\\');
+                }
+                bytes.push(byte);
+            }
+            bytes.push(b'\n');
+        }
+        std::fs::write(&path, bytes).map_err(|error| CompileError::cannot("write", &path, &error))?;
+        let mut argument = OsString::from("@");
+        argument.push(path);
+        Ok(vec![argument])
+    }
+}
+
+impl LinkCommand {
+    /// Runs it. Errors: what the machine lacks, said as such; anything else is our bug and shows what
+    /// the linker said.
+    pub fn run(&self) -> Result<()> {
+        // Messages are read below, so they must be English.
+        let output = Command::new(&self.program).args(&self.arguments).env("LC_ALL", "C").output();
+        let output = output.map_err(|error| {
+            CompileError::machine(format!("cannot run the linker {}: {error}", self.program.display()))
+                .hint(INSTALL_HINT)
+        })?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(self.explain(&String::from_utf8_lossy(&output.stderr)))
+    }
+
+    fn explain(&self, said: &str) -> CompileError {
+        if said.contains("No space left on device") {
+            return CompileError::machine("cannot write the output: no space left on device");
+        }
+        let lacks_libc = ["Scrt1.o", "rcrt1.o", "crti.o", "-lc:", "-lc\n", "-lm:", "-lm\n", "libc.a"];
+        if said.contains("cannot find") && lacks_libc.iter().any(|name| said.contains(name)) {
+            return CompileError::machine("the linker finds no C library to link with")
+                .detail(said.trim_end())
+                .hint("install one: `apt-get install libc6-dev`");
+        }
+        CompileError::internal("the linker failed").detail(format!("{}\n{}", self.shown(), said.trim_end()))
+    }
+
+    /// The command as one line for a shell.
+    pub fn shown(&self) -> String {
+        let words =
+            std::iter::once(self.program.as_os_str()).chain(self.arguments.iter().map(OsString::as_os_str));
+        words.map(quote).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// `word` so that a POSIX shell reads it as one word.
+pub fn quote(word: &OsStr) -> String {
+    let word = word.to_string_lossy();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,+:@%".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.into_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+const INSTALL_HINT: &str =
+    "install a C compiler (`apt-get install gcc libc6-dev`), or name one with --linker=PATH or CC=PATH";
+
+/// Fails if there is no linker on this machine.
+pub fn check_linker(chosen: Option<&str>) -> Result<()> {
+    find_linker(chosen).map(drop)
+}
+
+/// The words that start the link command: `--linker`, else `CC`, else what is on PATH.
+fn find_linker(chosen: Option<&str>) -> Result<Vec<OsString>> {
+    if let Some(chosen) = chosen {
+        return Ok(vec![chosen.into()]);
+    }
+    if let Ok(cc) = env::var("CC") {
+        // CC may carry arguments, such as `ccache gcc`.
+        let words: Vec<OsString> = cc.split_whitespace().map(OsString::from).collect();
+        if !words.is_empty() {
+            return Ok(words);
+        }
+    }
+    let path = env::var_os("PATH").unwrap_or_default();
+    for name in LINKERS {
+        let found = env::split_paths(&path).map(|dir| dir.join(name)).find(|candidate| candidate.is_file());
+        if let Some(found) = found {
+            return Ok(vec![found.into()]);
+        }
+    }
+    Err(CompileError::machine("no linker found: looked for cc, gcc, clang and clang-22 on PATH")
+        .hint(INSTALL_HINT))
+}

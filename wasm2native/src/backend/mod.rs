@@ -1,0 +1,10 @@
+//! LLVM module to object file to linked output. Nothing in here knows WebAssembly: the only trace of
+//! it is the debug line table, whose lines are module offsets.
+
+pub mod diagnostics;
+pub mod link;
+pub mod object;
+pub mod optimise;
+pub mod pc_map;
+pub mod runtime;
+pub mod target;

@@ -1,0 +1,217 @@
+//! The machine we compile for. Only x86-64 Linux so far; everything else is refused with the reason.
+//!
+//! Call [`initialise`] once before anything else of LLVM is used.
+
+use std::ffi::{CStr, c_char};
+
+use inkwell::OptimizationLevel;
+use inkwell::targets::{CodeModel, InitializationConfig, RelocMode, Target, TargetMachine, TargetTriple};
+
+use crate::error::{CompileError, Result};
+use crate::options::{OptLevel, TargetOptions};
+
+/// The triple of the only target there is, as Rust, Debian and LLVM all understand it.
+pub const DEFAULT_TRIPLE: &str = "x86_64-unknown-linux-gnu";
+
+/// The processor we compile for unless `-march` or `-mcpu` says otherwise: every x86-64 has it.
+const BASELINE_CPU: &str = "x86-64";
+
+/// 64-bit processors that `-march` takes. LLVM only warns about a name it does not know and then
+/// compiles for something else, so names are checked here. `llc -mcpu=help` prints LLVM's list.
+const CPUS: &[&str] = &[
+    "x86-64",
+    "x86-64-v2",
+    "x86-64-v3",
+    "x86-64-v4",
+    "alderlake",
+    "amdfam10",
+    "arrowlake",
+    "arrowlake-s",
+    "athlon64",
+    "athlon64-sse3",
+    "atom",
+    "barcelona",
+    "bdver1",
+    "bdver2",
+    "bdver3",
+    "bdver4",
+    "bonnell",
+    "broadwell",
+    "btver1",
+    "btver2",
+    "cannonlake",
+    "cascadelake",
+    "clearwaterforest",
+    "cooperlake",
+    "core-avx-i",
+    "core-avx2",
+    "core2",
+    "corei7",
+    "corei7-avx",
+    "diamondrapids",
+    "emeraldrapids",
+    "goldmont",
+    "goldmont-plus",
+    "gracemont",
+    "grandridge",
+    "graniterapids",
+    "graniterapids-d",
+    "haswell",
+    "icelake-client",
+    "icelake-server",
+    "ivybridge",
+    "k8",
+    "k8-sse3",
+    "knl",
+    "knm",
+    "lunarlake",
+    "meteorlake",
+    "nehalem",
+    "nocona",
+    "novalake",
+    "opteron",
+    "opteron-sse3",
+    "pantherlake",
+    "penryn",
+    "raptorlake",
+    "rocketlake",
+    "sandybridge",
+    "sapphirerapids",
+    "sierraforest",
+    "silvermont",
+    "skx",
+    "skylake",
+    "skylake-avx512",
+    "slm",
+    "tigerlake",
+    "tremont",
+    "westmere",
+    "wildcatlake",
+    "znver1",
+    "znver2",
+    "znver3",
+    "znver4",
+    "znver5",
+];
+
+/// A target that was checked: machines for it can be made in any thread.
+#[derive(Clone, Debug)]
+pub struct TargetSpec {
+    cpu: String,
+    features: String,
+}
+
+/// Makes LLVM ready: the back end and the options that only its command line has.
+pub fn initialise() {
+    Target::initialize_x86(&InitializationConfig::default());
+    super::diagnostics::install_fatal_error_handler();
+    // Widening an i32 induction variable breaks the count-to-zero exit test of guest loops, and with it
+    // the trip count.
+    let arguments: [*const c_char; 2] = [c"wasm2native".as_ptr(), c"-indvars-widen-indvars=false".as_ptr()];
+    // SAFETY: `arguments` holds two C strings; no other thread uses LLVM yet (the caller's duty).
+    unsafe { llvm_sys::support::LLVMParseCommandLineOptions(2, arguments.as_ptr(), std::ptr::null()) };
+}
+
+/// Version of the LLVM we run with, such as `22.1.8`.
+pub fn llvm_version() -> String {
+    let (mut major, mut minor, mut patch) = (0, 0, 0);
+    // SAFETY: the three pointers are valid for writes.
+    unsafe { llvm_sys::core::LLVMGetVersion(&mut major, &mut minor, &mut patch) };
+    format!("{major}.{minor}.{patch}")
+}
+
+impl TargetSpec {
+    /// Checks what the user asked for. Everything but x86-64 Linux and its processors is an error that
+    /// names what is missing.
+    pub fn resolve(options: &TargetOptions) -> Result<Self> {
+        if let Some(triple) = &options.triple {
+            check_triple(triple)?;
+        }
+        if !cfg!(all(target_arch = "x86_64", target_os = "linux")) {
+            return Err(CompileError::machine("this build of wasm2native makes code for x86-64 Linux only"));
+        }
+        let cpu = options.cpu.as_deref().or(options.arch.as_deref()).unwrap_or(BASELINE_CPU);
+        if cpu == "native" {
+            let cpu = TargetMachine::get_host_cpu_name().to_string();
+            let features = TargetMachine::get_host_cpu_features().to_string();
+            return Ok(Self { cpu, features });
+        }
+        check_cpu(cpu)?;
+        Ok(Self { cpu: cpu.to_owned(), features: String::new() })
+    }
+
+    /// The triple as it names directories of runtimes.
+    pub fn triple(&self) -> &'static str {
+        DEFAULT_TRIPLE
+    }
+
+    /// The processor, for `-v`.
+    pub fn cpu(&self) -> &str {
+        &self.cpu
+    }
+
+    /// A machine for position-independent code. Machines do not cross threads: one each.
+    pub fn machine(&self, level: OptLevel) -> Result<TargetMachine> {
+        let triple = TargetTriple::create(DEFAULT_TRIPLE);
+        let target = Target::from_triple(&triple).map_err(|error| {
+            CompileError::internal(format!("LLVM has no target {DEFAULT_TRIPLE}: {error}"))
+        })?;
+        let level = match level {
+            OptLevel::O0 => OptimizationLevel::None,
+            OptLevel::O1 => OptimizationLevel::Less,
+            OptLevel::O2 | OptLevel::Os | OptLevel::Oz => OptimizationLevel::Default,
+            OptLevel::O3 => OptimizationLevel::Aggressive,
+        };
+        target
+            .create_target_machine(
+                &triple,
+                &self.cpu,
+                &self.features,
+                level,
+                RelocMode::PIC,
+                CodeModel::Default,
+            )
+            .ok_or_else(|| CompileError::internal(format!("LLVM makes no machine for {DEFAULT_TRIPLE}")))
+    }
+}
+
+fn check_triple(triple: &str) -> Result<()> {
+    let mut parts = triple.split('-');
+    let arch = parts.next().unwrap_or_default();
+    let rest: Vec<&str> = parts.collect();
+    let is_linux = rest.contains(&"linux") || rest.is_empty();
+    let is_glibc = match rest.last() {
+        Some(&"linux") | None => true,
+        Some(environment) => *environment == "gnu",
+    };
+    if matches!(arch, "x86_64" | "amd64") && is_linux && is_glibc {
+        return Ok(());
+    }
+    let missing = if matches!(arch, "x86_64" | "amd64") {
+        "no runtime for it is installed"
+    } else {
+        "its LLVM back end is not in this build and no runtime for it is installed"
+    };
+    Err(CompileError::machine(format!("target `{triple}`: {missing}"))
+        .hint(format!("this build makes code for {DEFAULT_TRIPLE} only")))
+}
+
+fn check_cpu(cpu: &str) -> Result<()> {
+    if CPUS.contains(&cpu) {
+        return Ok(());
+    }
+    let error = CompileError::usage(format!("unknown processor `{cpu}`"));
+    Err(match cpu {
+        "x86_64" => error.hint("write -march=x86-64"),
+        _ => error.hint("take one that `llc -mcpu=help` lists, such as x86-64-v3 or znver3, or native"),
+    })
+}
+
+/// The text of a C string from LLVM, for messages.
+pub(super) fn text(pointer: *const c_char) -> String {
+    if pointer.is_null() {
+        return String::new();
+    }
+    // SAFETY: LLVM's messages are C strings, valid during the call that passes them.
+    unsafe { CStr::from_ptr(pointer) }.to_string_lossy().into_owned()
+}

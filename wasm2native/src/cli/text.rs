@@ -1,0 +1,110 @@
+//! The texts that `wasm2native` prints about itself. A test holds the help against the options.
+
+use crate::backend::target;
+
+/// Printed when there is no argument: twelve lines.
+pub const USAGE: &str = "\
+wasm2native compiles WebAssembly to native executables, plugins and objects.
+
+usage: wasm2native [options] INPUT
+
+  wasm2native app.wasm -o app           an executable; run it with ./app
+  wasm2native --dir . app.wasm -o app   one that may use the working directory
+  wasm2native -shared lib.wasm          a plugin, lib.so, to be loaded by a host program
+
+INPUT is a .wasm or .wat file, or - for standard input.
+Often used: -O0 … -O3 (default -O2), -c, -S, -emit-llvm, -g, -v
+
+All options: wasm2native --help
+";
+
+/// `--help`
+pub const HELP: &str = "\
+wasm2native compiles WebAssembly to native executables, plugins and objects.
+
+usage: wasm2native [options] INPUT
+INPUT is a .wasm or .wat file, or - for standard input.
+
+What to make (default: an executable):
+  -o FILE               write to FILE; - is standard output (default: named after INPUT)
+  -shared               a plugin: FILE.so
+  -c                    an object: FILE.o
+  -S                    assembly: FILE.s
+  -emit-llvm            LLVM IR: FILE.ll; with -c bitcode: FILE.bc
+  --emit=KIND           exe, shared, obj, asm, llvm-ir or llvm-bc
+  --module-name=NAME    prefix of all symbols (default: from the name of INPUT)
+
+Code:
+  -O0 -O1 -O2 -O3       optimise: not at all … most (default: -O2)
+  -Os -Oz               optimise for size
+  -g                    DWARF line tables: functions and Wasm offsets
+  -g0                   no map of code addresses: backtraces show addresses only
+  -march=CPU -mcpu=CPU  the processor to compile for, or native (default: x86-64)
+  --target=TRIPLE       the machine to compile for (default: this one)
+  --bounds-checks=HOW   guard: guard pages (default); software: a compare before each access
+  --strict-traps        memory accesses trap exactly in the order written
+
+What an executable may use beside its arguments and standard streams:
+  --dir HOST[::GUEST][:ro]   a directory, under the name GUEST, perhaps read-only
+  --env NAME[=VALUE]         an environment variable; without VALUE the host's when it runs
+  --sealed                   nothing more when it runs: W2N_DIR and W2N_ENV are ignored
+
+Linking:
+  -static               no shared libraries
+  -s, --strip           no symbols
+  --linker=PROGRAM      the C compiler to link with (default: CC, or cc, gcc, clang)
+  -###                  print the link command, compile nothing
+
+Other:
+  -j N                  threads (default: one per processor); the output does not depend on it
+  -v, --verbose         say what is done
+  --time-passes         processor time by phase
+  --color=WHEN          auto, always or never
+  -h, --help
+  -V, --version
+
+Environment: CC, NO_COLOR, TMPDIR, WASM2NATIVE_RT_DIR (a directory of runtime archives).
+Exit status: 0 done, 1 the input or the machine is at fault, 2 the command line is, 70 wasm2native is.
+";
+
+/// `--version`
+pub fn version() -> String {
+    format!(
+        "wasm2native {}\nLLVM {}\ndefault target: {}\n",
+        env!("CARGO_PKG_VERSION"),
+        target::llvm_version(),
+        target::DEFAULT_TRIPLE
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::cli::arguments::Arguments;
+    use crate::cli::spelling;
+
+    /// Every option that clap knows must be in the help, in the user's spelling.
+    #[test]
+    fn help_names_every_option() {
+        // Spelling variants that nobody needs to know of.
+        let unlisted = ["pc_map_only"];
+        for argument in Arguments::command().get_arguments().filter(|argument| !argument.is_positional()) {
+            if unlisted.contains(&argument.get_id().as_str()) {
+                continue;
+            }
+            let long = argument.get_long().map(|long| format!("--{long}"));
+            let name = long.map_or_else(
+                || format!("-{}", argument.get_short().unwrap_or_default()),
+                |long| spelling::from_clap(&long).to_owned(),
+            );
+            assert!(HELP.contains(&name), "{name} is not in the help");
+        }
+    }
+
+    #[test]
+    fn usage_has_twelve_lines() {
+        assert_eq!(USAGE.lines().count(), 12);
+    }
+}

@@ -1,0 +1,147 @@
+//! Compiles the units of a module, several at a time. Each thread holds one LLVM module; objects go to
+//! files, so memory is bounded by the number of threads and the size of a unit.
+
+use std::panic::resume_unwind;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use inkwell::context::Context;
+use inkwell::targets::TargetMachine;
+
+use super::console::Console;
+use super::timing::{Phase, Timing};
+use crate::backend::diagnostics::{Diagnostics, discard_value_names};
+use crate::backend::object::{Artifact, expose_functions, generate, strip_debug_info};
+use crate::backend::optimise::optimise;
+use crate::backend::pc_map::{self, FuncRows};
+use crate::backend::target::TargetSpec;
+use crate::emit::{EmitSettings, Unit, emit_unit};
+use crate::error::{CompileError, Result};
+use crate::options::DebugInfo;
+use crate::wasm::Module;
+
+/// LLVM recurses over expressions and blocks as deep as the module has them. Only what is used of it
+/// is ever backed by memory.
+const STACK_SIZE_BYTES: usize = 256 << 20;
+
+/// What all units are compiled with.
+#[derive(Clone, Copy)]
+pub struct UnitJob<'a> {
+    /// The Wasm module.
+    pub module: &'a Module<'a>,
+    /// How IR is made.
+    pub settings: &'a EmitSettings<'a>,
+    /// The machine to compile for.
+    pub target: &'a TargetSpec,
+    /// Where time is counted.
+    pub timing: &'a Timing,
+    /// Where progress is shown.
+    pub console: &'a Console,
+}
+
+/// Compiles `unit`, which is the whole module, to text or bitcode.
+pub fn compile_to_bytes(job: &UnitJob<'_>, unit: &Unit, artifact: Artifact) -> Result<Vec<u8>> {
+    let results = in_threads(job, 1, std::slice::from_ref(unit), |unit, machine| {
+        compile(job, unit, machine, artifact)
+    })?;
+    Ok(results.into_iter().flatten().collect())
+}
+
+/// Compiles `units` in `jobs` threads to object files in `directory`, and adds one with the pc map.
+/// The answer is in the order of `units`.
+pub fn compile_objects(
+    job: &UnitJob<'_>,
+    units: &[Unit],
+    jobs: usize,
+    directory: &Path,
+) -> Result<Vec<PathBuf>> {
+    let progress = job.console.progress(units.len());
+    let results = in_threads(job, jobs, units, |unit, machine| {
+        let bytes = compile(job, unit, machine, Artifact::Object)?;
+        let rows = match job.settings.code.debug_info {
+            DebugInfo::None => Vec::new(),
+            _ => job.timing.measure(Phase::PcMap, || pc_map::read_rows(&bytes, job.settings.prefix))?,
+        };
+        let path = write_object(directory, &format!("unit-{}.o", unit.index), &bytes)?;
+        progress.advance();
+        Ok((path, rows))
+    })?;
+    let (mut objects, rows): (Vec<PathBuf>, Vec<Vec<FuncRows>>) = results.into_iter().unzip();
+    if job.settings.code.debug_info != DebugInfo::None {
+        let rows: Vec<FuncRows> = rows.into_iter().flatten().collect();
+        let bytes = job.timing.measure(Phase::PcMap, || pc_map::write_object(job.settings.prefix, &rows))?;
+        objects.push(write_object(directory, "pc_map.o", &bytes)?);
+    }
+    Ok(objects)
+}
+
+fn write_object(directory: &Path, name: &str, bytes: &[u8]) -> Result<PathBuf> {
+    let path = directory.join(name);
+    match std::fs::write(&path, bytes) {
+        Ok(()) => Ok(path),
+        Err(error) => Err(CompileError::cannot("write", &path, &error)
+            .hint("TMPDIR can name another place for temporary files")),
+    }
+}
+
+fn compile(job: &UnitJob<'_>, unit: &Unit, machine: &TargetMachine, artifact: Artifact) -> Result<Vec<u8>> {
+    let context = Context::create();
+    let diagnostics = Diagnostics::listen(&context);
+    let code = job.settings.code;
+    if !code.keep_ir_names {
+        discard_value_names(&context);
+    }
+    let emit = || emit_unit(&context, job.module, job.settings, unit, machine);
+    let module = job.timing.measure(Phase::Emit, emit)?;
+    if artifact != Artifact::Object && code.debug_info != DebugInfo::Full {
+        strip_debug_info(&module);
+    }
+    job.timing.measure(Phase::Optimise, || optimise(&module, machine, code.opt_level))?;
+    diagnostics.check()?;
+    if artifact == Artifact::Object && code.debug_info != DebugInfo::None {
+        expose_functions(&module, &pc_map::func_name_prefix(job.settings.prefix));
+    }
+    let bytes = job.timing.measure(Phase::Generate, || generate(&module, machine, artifact))?;
+    diagnostics.check()?;
+    Ok(bytes)
+}
+
+/// Does `work` on each unit, in as many threads as `jobs` says, and answers in the order of `units`.
+/// Units are started in order, so of several errors the first unit's is known and answered.
+fn in_threads<T: Send>(
+    job: &UnitJob<'_>,
+    jobs: usize,
+    units: &[Unit],
+    work: impl Fn(&Unit, &TargetMachine) -> Result<T> + Sync,
+) -> Result<Vec<T>> {
+    let next = AtomicUsize::new(0);
+    let failed = AtomicBool::new(false);
+    let results: Mutex<Vec<Option<Result<T>>>> = Mutex::new(units.iter().map(|_| None).collect());
+    let run = || -> Result<()> {
+        let machine = job.target.machine(job.settings.code.opt_level)?;
+        while !failed.load(Ordering::Relaxed) {
+            let Some(unit) = units.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
+            let result = work(unit, &machine);
+            failed.fetch_or(result.is_err(), Ordering::Relaxed);
+            results.lock().expect("no thread panics while it holds the lock")[unit.index] = Some(result);
+        }
+        Ok(())
+    };
+    std::thread::scope(|scope| -> Result<()> {
+        let mut threads = Vec::new();
+        for _ in 0..jobs.clamp(1, units.len()) {
+            let thread = std::thread::Builder::new().stack_size(STACK_SIZE_BYTES).spawn_scoped(scope, run);
+            threads.push(
+                thread.map_err(|error| CompileError::machine(format!("cannot start a thread: {error}")))?,
+            );
+        }
+        for thread in threads {
+            // A panic was reported where it happened; it goes on from here to set the exit status.
+            thread.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+        }
+        Ok(())
+    })?;
+    let results = results.into_inner().expect("no thread panics while it holds the lock");
+    results.into_iter().flatten().collect()
+}
