@@ -4,7 +4,8 @@ The rule: this file decides nothing. It passes arguments, directories and standa
 exits with the program's status; comparing is the caller's work. Needs the `wasmtime` package on PYTHONPATH.
 
     second_engine.py run     [--dir HOST::GUEST] [--env K=V] [--compiled] MODULE [ARGUMENT]...
-    second_engine.py compile MODULE OUTPUT        (prints the seconds it took)
+    second_engine.py compile MODULE OUTPUT             (prints the seconds it took)
+    second_engine.py render  MODULE FUNCTION STRING... (prints the bytes that FUNCTION(strings, &length) made)
 """
 
 import sys
@@ -69,7 +70,29 @@ def run(arguments):
     return 0
 
 
+def render(module_path, function, strings):
+    our_engine = engine()
+    linker = wasmtime.Linker(our_engine)
+    linker.define_wasi()
+    store = wasmtime.Store(our_engine)
+    store.set_wasi(wasmtime.WasiConfig())
+    instance = linker.instantiate(store, wasmtime.Module.from_file(our_engine, module_path))
+    exports = instance.exports(store)
+    memory, addresses = exports["memory"], []
+    for string in strings:
+        text = string.encode() + b"\0"
+        addresses.append(exports["malloc"](store, len(text)))
+        memory.write(store, text, addresses[-1])
+    length_address = exports["malloc"](store, 4)
+    output = exports[function](store, *addresses, length_address)
+    length = int.from_bytes(memory.read(store, length_address, length_address + 4), "little")
+    sys.stdout.buffer.write(memory.read(store, output, output + length))
+    return 0
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "compile":
         sys.exit(compile_module(sys.argv[2], sys.argv[3]))
+    if sys.argv[1] == "render":
+        sys.exit(render(sys.argv[2], sys.argv[3], sys.argv[4:]))
     sys.exit(run(sys.argv[2:]))
