@@ -49,9 +49,15 @@ mod answer {
         0
     }
 
-    /// No result: the guest ends. The exit status stays in slot 0.
-    pub fn void(_slots: &Slots, ending: TrapCode) -> u32 {
-        ending as u32
+    /// No result: the guest ends, with the status in slot 0 if it is `proc_exit` that ends it. The
+    /// runtime keeps the status, since the slots are gone when the trap is reported.
+    pub fn void(slots: &Slots, ending: TrapCode) -> u32 {
+        // SAFETY: `proc_exit`, the only function without a result, has a slot for its argument.
+        let status = unsafe { (*slots.result).bits[0] } as u32;
+        match ending {
+            TrapCode::Exit => w2n_rt::exit(status.cast_signed()),
+            other => other as u32,
+        }
     }
 }
 
