@@ -16,11 +16,11 @@ echo "demo: WebAssembly to native: wasm2native word_count.wasm -o word_count ($(
 "$WASM2NATIVE" "$out/word_count.wasm" -o "$out/word_count"
 
 echo "demo: an executable of $(stat -c %s "$out/word_count") bytes; it may read the current directory only because we grant it:"
-echo "demo:   W2N_DIR=.::/:ro ./word_count /README.md"
-W2N_DIR=.::/:ro "$out/word_count" /README.md
+echo "demo:   W2N_DIR=.::/:ro ./word_count /LICENSE"
+W2N_DIR=.::/:ro "$out/word_count" /LICENSE
 
 echo "demo: and without the grant it is refused:"
-if "$out/word_count" /README.md; then
+if "$out/word_count" /LICENSE; then
     echo "demo: the program read a file that nobody granted" >&2
     exit 1
 fi

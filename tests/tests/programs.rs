@@ -267,7 +267,7 @@ fn proposals_that_are_missing_are_named() {
     );
     is_refused(
         &module(&corpus::ITK_IMAGE_IO, "itkwasm_image_io_wasi/wasm_modules/png-read-image.wasi.wasm"),
-        &["simd"],
+        &["SIMD proposal"],
     );
 }
 

@@ -3,6 +3,7 @@
 //! Each module keeps its own prefix and descriptor; the host links instances to each other.
 
 use std::path::Path;
+use std::sync::Once;
 
 use super::compile::{UnitJob, compile_objects};
 use super::console::Console;
@@ -10,7 +11,7 @@ use super::temporary::TempFiles;
 use super::timing::Timing;
 use crate::backend::link::{Link, LinkKind, Strip};
 use crate::backend::runtime::Bundle;
-use crate::backend::target::TargetSpec;
+use crate::backend::target::{self, TargetSpec};
 use crate::emit::{EmitSettings, partition};
 use crate::error::{CompileError, Result};
 use crate::options::{CodeOptions, ModuleKind, Policy, TargetOptions};
@@ -28,6 +29,8 @@ pub struct PluginSource<'a> {
 /// Compiles all `sources` with the same options and links them into the shared object `output`, for
 /// this machine. Errors: those of the first source that has any, or the linker's.
 pub fn compile_plugins(sources: &[PluginSource<'_>], code: &CodeOptions, output: &Path) -> Result<()> {
+    static LLVM_READY: Once = Once::new();
+    LLVM_READY.call_once(target::initialise);
     let target = TargetSpec::resolve(&TargetOptions::default())?;
     // Removed when the last handle is dropped, whatever happens.
     let temp_files = TempFiles::default();

@@ -43,7 +43,7 @@ impl<'c> FuncTranslator<'c, '_> {
     }
 
     /// `x * 1.0`, `x / 1.0`, `x - 0.0` and `x + -0.0` are folded to `x` by LLVM, so that a signalling
-    /// NaN stays signalling; Wasm makes it quiet. `llvm.canonicalize` does that and is kept.
+    /// NaN stays signalling; Wasm makes it quiet.
     fn quieted_if_identity(
         &mut self,
         operand: FloatValue<'c>,
@@ -53,10 +53,13 @@ impl<'c> FuncTranslator<'c, '_> {
         if other.abs() == 1.0 || other == 0.0 { self.quieted(operand) } else { Ok(operand) }
     }
 
-    /// The same number; a NaN becomes quiet.
+    /// The same number; a NaN becomes quiet: a product with a 1.0 that LLVM cannot see through.
+    /// `llvm.canonicalize` says the same, but the SLP vectoriser makes `<2 x float>` of it, on which
+    /// instruction selection for x86 ends the process.
     pub(super) fn quieted(&mut self, operand: FloatValue<'c>) -> Result<FloatValue<'c>> {
-        Ok(call_unary_like(self.env, &self.builder, "llvm.canonicalize", &[operand.into()])?
-            .into_float_value())
+        let one = operand.get_type().const_float(1.0);
+        let opaque = call_unary_like(self.env, &self.builder, "llvm.arithmetic.fence", &[one.into()])?;
+        Ok(self.builder.build_float_mul(operand, opaque.into_float_value(), "quiet")?)
     }
 
     pub(super) fn float_compare(&mut self, predicate: FloatPredicate) -> Result<()> {

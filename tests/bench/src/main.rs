@@ -1,0 +1,79 @@
+//! `make bench`: run time of compiled Wasm against native code and a second engine, in one table.
+//!
+//! The rule: every program says its own result and time; results must be equal everywhere, or the run
+//! fails. Times pass or fail nothing. `w2n-bench [--runs N] [NAME]...` measures the named programs only.
+
+mod build;
+mod measure;
+mod report;
+mod source;
+mod startup;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use build::Built;
+use measure::Measured;
+
+/// Timed runs of each program on each engine, unless `--runs` says otherwise. Odd, so that there is a median.
+const DEFAULT_RUNS: usize = 5;
+
+/// The levels at which the product compiles, in the order of the table.
+const LEVELS: [&str; 2] = ["-O2", "-O3"];
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            eprintln!("bench: {reason}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), String> {
+    let (runs, names) = arguments()?;
+    let output_dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/bench");
+    std::fs::create_dir_all(&output_dir).map_err(|error| format!("{}: {error}", output_dir.display()))?;
+    let output_dir = output_dir.canonicalize().map_err(|error| error.to_string())?;
+    let work = tempfile::tempdir().map_err(|error| error.to_string())?;
+
+    let mut measured = Vec::new();
+    report::print_header();
+    for program in source::programs(&output_dir)? {
+        if !names.is_empty() && !names.iter().any(|name| *name == program.name) {
+            continue;
+        }
+        let built = Built::new(&program, work.path())?;
+        let row = Measured::new(&built, runs)?;
+        report::print_row(&row);
+        measured.push(row);
+    }
+    if measured.is_empty() {
+        return Err(format!("no program is called {}", names.join(" or ")));
+    }
+    report::print_means(&measured);
+
+    let startups = if names.is_empty() { startup::measure(work.path())? } else { Vec::new() };
+    report::print_startups(&startups);
+    let json = output_dir.join("latest.json");
+    std::fs::write(&json, report::to_json(&measured, &startups)).map_err(|error| error.to_string())?;
+    println!("\nwritten: {}", json.display());
+    Ok(())
+}
+
+fn arguments() -> Result<(usize, Vec<String>), String> {
+    let (mut runs, mut names) = (DEFAULT_RUNS, Vec::new());
+    let mut args = std::env::args().skip(1);
+    while let Some(arg) = args.next() {
+        if arg == "--runs" {
+            let number = args.next().and_then(|text| text.parse().ok()).filter(|&number| number > 0);
+            runs = number.ok_or("--runs wants a number above 0")?;
+        } else if arg.starts_with('-') {
+            return Err(format!("unknown option {arg}; usage: w2n-bench [--runs N] [NAME]..."));
+        } else {
+            names.push(arg);
+        }
+    }
+    Ok((runs, names))
+}
