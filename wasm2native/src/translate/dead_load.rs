@@ -73,8 +73,14 @@ fn is_dead<'c>(env: &ModuleEnv<'c, '_>, value: InstructionValue<'c>) -> bool {
     true
 }
 
+/// The instruction behind a use; `None` for a constant expression.
 fn user_of<'c>(value_use: inkwell::values::BasicValueUse<'c>) -> Option<InstructionValue<'c>> {
-    InstructionValue::try_from(value_use.get_user()).ok()
+    let user = value_use.get_user().as_value_ref();
+    // SAFETY: `user` is a value of the module; it is wrapped only if LLVM says that it is an instruction.
+    unsafe {
+        let is_instruction = !llvm_sys::core::LLVMIsAInstruction(user).is_null();
+        is_instruction.then(|| InstructionValue::new(user))
+    }
 }
 
 /// Whether an instruction stays, whatever becomes of its result.
