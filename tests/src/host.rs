@@ -39,7 +39,8 @@ impl Library {
 
     /// The module whose descriptor is exported as `symbol`.
     pub fn module(&self, symbol: &str) -> Result<Module, String> {
-        let descriptor = self.symbol(symbol).ok_or_else(|| format!("no symbol {symbol}"))?.cast::<HostModule>();
+        let descriptor =
+            self.symbol(symbol).ok_or_else(|| format!("no symbol {symbol}"))?.cast::<HostModule>();
         // SAFETY: symbols with descriptor names hold descriptors, which are constant, and the library stays
         // loaded for ever. Only the version is read before it is known to be ours.
         let descriptor = unsafe { &*descriptor };

@@ -76,7 +76,9 @@ impl Selection {
             |file: &str| self.names.is_empty() || self.names.iter().any(|name| file.contains(name.as_str()));
         let files = suite.files().into_iter().filter(|file| is_chosen(&file.name));
         files
-            .flat_map(|file| configs.iter().map(move |config| Job { suite, file: file.name.clone(), config: *config }))
+            .flat_map(|file| {
+                configs.iter().map(move |config| Job { suite, file: file.name.clone(), config: *config })
+            })
             .collect()
     }
 }
@@ -113,11 +115,21 @@ fn print_table(suite: Suite, results: &[JobResult]) {
         totals.add(&result.totals);
         *seconds += result.duration.as_secs_f64();
     }
-    println!("\n{:<52} {:>8} {:>7} {:>8} {:>7}", format!("suite {}", suite.name()), "passed", "failed", "skipped", "s");
+    println!(
+        "\n{:<52} {:>8} {:>7} {:>8} {:>7}",
+        format!("suite {}", suite.name()),
+        "passed",
+        "failed",
+        "skipped",
+        "s"
+    );
     for (file, (totals, seconds)) in files {
         let reason = totals.skipped.keys().next().map_or("", String::as_str);
         let skipped = totals.skipped_count();
-        println!("{file:<52} {:>8} {:>7} {skipped:>8} {seconds:>7.1}  {reason}", totals.passed, totals.failed);
+        println!(
+            "{file:<52} {:>8} {:>7} {skipped:>8} {seconds:>7.1}  {reason}",
+            totals.passed, totals.failed
+        );
     }
     for config in Config::ALL {
         let mut totals = Totals::default();
@@ -147,7 +159,11 @@ fn compare(suite: Suite, results: &Results, selection: &Selection) -> bool {
         println!("suite {}: {difference}", suite.name());
     }
     if !differences.is_empty() {
-        println!("suite {}: {} totals differ from the record; `make bless` accepts them", suite.name(), differences.len());
+        println!(
+            "suite {}: {} totals differ from the record; `make bless` accepts them",
+            suite.name(),
+            differences.len()
+        );
     }
     differences.is_empty()
 }

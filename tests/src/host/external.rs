@@ -2,7 +2,9 @@
 
 use std::rc::Rc;
 
-use w2n_abi::{ExternKind, HostFuncRef, ValueSlot, ValueType, W2nApi, W2nExtern, W2nTrap, extern_kind_number};
+use w2n_abi::{
+    ExternKind, HostFuncRef, ValueSlot, ValueType, W2nApi, W2nExtern, W2nTrap, extern_kind_number,
+};
 
 use super::{Failure, InstanceHandle, Type, Value, copy_bytes};
 

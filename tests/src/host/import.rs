@@ -67,14 +67,18 @@ impl Import {
 }
 
 /// The callback of every closure: `env` is its [`HostFunc`].
-unsafe extern "C" fn call_closure(env: *mut c_void, _caller: *mut HostInstance, slots: *mut ValueSlot) -> u32 {
+unsafe extern "C" fn call_closure(
+    env: *mut c_void,
+    _caller: *mut HostInstance,
+    slots: *mut ValueSlot,
+) -> u32 {
     // SAFETY: `env` was leaked by `Import::func`.
     let func = unsafe { &*env.cast::<HostFunc>() };
     // SAFETY: the runtime passes as many slots as the type has parameters or results.
-    let slots = unsafe {
-        std::slice::from_raw_parts_mut(slots, func.ty.params.len().max(func.ty.results.len()))
-    };
-    let args: Vec<_> = func.ty.params.iter().zip(&*slots).map(|(ty, slot)| Value::from_slot(*ty, *slot)).collect();
+    let slots =
+        unsafe { std::slice::from_raw_parts_mut(slots, func.ty.params.len().max(func.ty.results.len())) };
+    let args: Vec<_> =
+        func.ty.params.iter().zip(&*slots).map(|(ty, slot)| Value::from_slot(*ty, *slot)).collect();
     // A panic must not unwind into compiled code.
     let answer = catch_unwind(AssertUnwindSafe(|| (func.body)(&args)))
         .unwrap_or_else(|_| Err("the host function panicked".to_owned()));

@@ -105,7 +105,10 @@ impl Type {
         let (Some(params), Some(results), None) = (halves.next(), halves.next(), halves.next()) else {
             panic!("function type {encoding:02x?}");
         };
-        Self { params: params.iter().map(value_type).collect(), results: results.iter().map(value_type).collect() }
+        Self {
+            params: params.iter().map(value_type).collect(),
+            results: results.iter().map(value_type).collect(),
+        }
     }
 
     /// The ABI's encoding.

@@ -82,8 +82,7 @@ fn parse(text: &str) -> Results {
             let (count, reason) = reason.split_once(" × ").unwrap_or_else(|| panic!("ratchet: `{line}`"));
             (reason.to_owned(), number(count))
         });
-        let totals =
-            Totals { passed: number(passed), failed: number(failed), skipped: skipped.collect() };
+        let totals = Totals { passed: number(passed), failed: number(failed), skipped: skipped.collect() };
         let configs = results.entry(file.to_owned()).or_default();
         if config == ALL_CONFIGS {
             configs.extend(Config::ALL.map(|config| (config.to_string(), totals.clone())));
@@ -103,8 +102,9 @@ mod tests {
         let skipped = BTreeMap::from([("needs the SIMD proposal".to_owned(), 3), ("b".to_owned(), 1)]);
         let totals = Totals { passed: 5, failed: 1, skipped };
         let same = Config::ALL.map(|config| (config.to_string(), totals.clone()));
-        let differing =
-            Config::ALL.map(|config| (config.to_string(), Totals { passed: config.to_string().len(), ..Totals::default() }));
+        let differing = Config::ALL.map(|config| {
+            (config.to_string(), Totals { passed: config.to_string().len(), ..Totals::default() })
+        });
         let results = Results::from([
             ("a/same.wast".to_owned(), BTreeMap::from(same)),
             ("b/differing.wast".to_owned(), BTreeMap::from(differing)),

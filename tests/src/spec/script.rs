@@ -7,12 +7,12 @@ mod modules;
 
 use std::collections::HashMap;
 
+use w2n_abi::{ExternKind, LinkError, TrapCode};
 use wasmparser::{Validator, WasmFeatures};
 use wast::lexer::Lexer;
 use wast::parser::{self, ParseBuffer};
 use wast::token::Id;
 use wast::{QuoteWat, Wast, WastDirective, WastExecute, WastInvoke, WastRet};
-use w2n_abi::{ExternKind, LinkError, TrapCode};
 
 use super::Verdict;
 use super::config::Config;
@@ -103,10 +103,12 @@ impl Script<'_> {
                 self.definitions.insert(name_of(module.name()), index);
                 self.check_definition(index)
             }
-            WastDirective::ModuleInstance { instance, module, .. } => match self.definitions.get(&name_of(module)) {
-                Some(definition) => self.define(*definition, name_of(instance)),
-                None => Err("no such module definition".to_owned()),
-            },
+            WastDirective::ModuleInstance { instance, module, .. } => {
+                match self.definitions.get(&name_of(module)) {
+                    Some(definition) => self.define(*definition, name_of(instance)),
+                    None => Err("no such module definition".to_owned()),
+                }
+            }
             WastDirective::Register { name, module, .. } => self.register(name, module),
             WastDirective::Invoke(invoke) => quiet(self.invoke(&invoke).map(|_| ())),
             WastDirective::AssertReturn { exec, results, .. } => self.assert_return(index, exec, &results),
@@ -192,9 +194,9 @@ impl Script<'_> {
         for import in module.imports() {
             let provider = self.registered.get(String::from_utf8_lossy(&import.module).as_ref());
             imports.push(match provider {
-                Some(Slot::Live(instance)) => {
-                    instance.export(&import.name).map_or_else(Import::missing, |found| Import::external(&found))
-                }
+                Some(Slot::Live(instance)) => instance
+                    .export(&import.name)
+                    .map_or_else(Import::missing, |found| Import::external(&found)),
                 Some(Slot::Skipped(reason)) => return Err(Stop::Skip(reason.clone())),
                 Some(Slot::Broken) => return Err(Stop::Broken("it imports from a broken module".to_owned())),
                 None => Import::missing(),
@@ -269,7 +271,8 @@ impl Script<'_> {
             return pass();
         }
         // Later versions of the language allow what earlier suites forbid.
-        let is_forbidden = |language: WasmFeatures| Validator::new_with_features(language).validate_all(&bytes).is_err();
+        let is_forbidden =
+            |language: WasmFeatures| Validator::new_with_features(language).validate_all(&bytes).is_err();
         if is_forbidden(self.file.language) {
             return skip("a later version of the language, which we compile, allows it");
         }
@@ -319,7 +322,9 @@ fn expect_trap(outcome: Result<Vec<Value>, Stop>, message: &str) -> Result<Optio
 /// The module that a directive carries and that is to be compiled, if there is one.
 fn module_of<'d, 'a>(directive: &'d mut WastDirective<'a>) -> Option<Encode<'d, 'a>> {
     match directive {
-        WastDirective::Module(module) | WastDirective::ModuleDefinition(module) => Some(Encode::Quote(module)),
+        WastDirective::Module(module) | WastDirective::ModuleDefinition(module) => {
+            Some(Encode::Quote(module))
+        }
         WastDirective::AssertUnlinkable { module, .. }
         | WastDirective::AssertTrap { exec: WastExecute::Wat(module), .. }
         | WastDirective::AssertReturn { exec: WastExecute::Wat(module), .. }

@@ -100,7 +100,8 @@ fn shared_files() -> Vec<SuiteFile> {
         .into_iter()
         .map(|path| SuiteFile {
             name: path.strip_prefix(&root).expect("found below the root").display().to_string(),
-            text: std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())),
+            text: std::fs::read_to_string(&path)
+                .unwrap_or_else(|error| panic!("{}: {error}", path.display())),
             language: WasmFeatures::WASM3,
         })
         .collect()
