@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
+use w2n_tests::program::compiler;
 
 /// Answers 42.
 const ANSWER: &str = r#"(module (func (export "main") (result i32) i32.const 42))"#;
@@ -42,7 +43,7 @@ impl Bench {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_wasm2native"));
+        let mut command = Command::new(compiler());
         command
             .current_dir(self.dir.path())
             .args(arguments)
