@@ -3,6 +3,7 @@
 
 pub mod corpus;
 pub mod host;
+pub mod ir;
 pub mod plugin;
 pub mod program;
 pub mod spec;

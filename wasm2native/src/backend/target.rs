@@ -1,8 +1,9 @@
 //! The machine we compile for. Only x86-64 Linux so far; everything else is refused with the reason.
 //!
-//! Call [`initialise`] once before anything else of LLVM is used.
+//! Call [`initialise`] before anything else of LLVM is used.
 
 use std::ffi::{CStr, c_char};
+use std::sync::Once;
 
 use inkwell::OptimizationLevel;
 use inkwell::targets::{CodeModel, InitializationConfig, RelocMode, Target, TargetMachine, TargetTriple};
@@ -101,14 +102,21 @@ pub struct TargetSpec {
     features: String,
 }
 
-/// Makes LLVM ready: the back end and the options that only its command line has.
+/// Makes LLVM ready: the back end and the options that only its command line has. The first call does
+/// it, later ones nothing.
 pub fn initialise() {
+    static LLVM_READY: Once = Once::new();
+    LLVM_READY.call_once(initialise_llvm);
+}
+
+fn initialise_llvm() {
     Target::initialize_x86(&InitializationConfig::default());
     super::diagnostics::install_fatal_error_handler();
     // Widening an i32 induction variable breaks the count-to-zero exit test of guest loops, and with it
     // the trip count.
     let arguments: [*const c_char; 2] = [c"wasm2native".as_ptr(), c"-indvars-widen-indvars=false".as_ptr()];
-    // SAFETY: `arguments` holds two C strings; no other thread uses LLVM yet (the caller's duty).
+    // SAFETY: `arguments` holds two C strings; `initialise` is called before LLVM is
+    // used (the caller's duty) and waits for the first call, so no other thread uses LLVM yet.
     unsafe { llvm_sys::support::LLVMParseCommandLineOptions(2, arguments.as_ptr(), std::ptr::null()) };
 }
 

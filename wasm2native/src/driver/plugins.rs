@@ -3,7 +3,6 @@
 //! Each module keeps its own prefix and descriptor; the host links instances to each other.
 
 use std::path::Path;
-use std::sync::Once;
 
 use super::compile::{UnitJob, compile_objects};
 use super::console::Console;
@@ -29,8 +28,7 @@ pub struct PluginSource<'a> {
 /// Compiles all `sources` with the same options and links them into the shared object `output`, for
 /// this machine. Errors: those of the first source that has any, or the linker's.
 pub fn compile_plugins(sources: &[PluginSource<'_>], code: &CodeOptions, output: &Path) -> Result<()> {
-    static LLVM_READY: Once = Once::new();
-    LLVM_READY.call_once(target::initialise);
+    target::initialise();
     let target = TargetSpec::resolve(&TargetOptions::default())?;
     // Removed when the last handle is dropped, whatever happens.
     let temp_files = TempFiles::default();

@@ -120,8 +120,7 @@ fn emit_module_parts(env: &ModuleEnv<'_, '_>, settings: &EmitSettings<'_>) -> Re
     }
 }
 
-/// Makes registers of the allocas of locals: `dead_load` needs to see who uses a value. The
-/// snapshots of unoptimised IR show it before that.
+/// Makes registers of the allocas of locals: `dead_load` needs to see who uses a value.
 fn promote_locals(env: &ModuleEnv<'_, '_>, machine: &TargetMachine) -> Result<()> {
     env.llvm
         .run_passes("function(mem2reg)", machine, PassBuilderOptions::create())
