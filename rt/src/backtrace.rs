@@ -3,35 +3,21 @@
 //! The rule: a guest may not be trusted with its stack's content, so every address that is read was
 //! checked to lie in the part of the Wasm stack that the activation has in use.
 
+use alloc::vec::Vec;
 use core::mem::size_of;
 use core::ops::Range;
 
-use w2n_abi::{
-    HostModule, MAX_TRAP_FRAMES, NONE, PC_MAP_WIDTH_FACTOR, PcMapFunc, PcMapHeader, TRAP_HAS_ADDRESS,
-    TRAP_HAS_LENGTH, W2nFrame, W2nTrap,
-};
+use w2n_abi::{HostModule, MAX_TRAP_FRAMES, NONE, TRAP_HAS_ADDRESS, TRAP_HAS_LENGTH, W2nFrame, W2nTrap};
 
 use crate::enter::Activation;
 use crate::instance;
+use crate::pc_map::{self, Location, PcKind, Place};
 
 /// Words above the stack pointer among which a leaf function of libc has its return address.
 const LEAF_SCAN_WORDS: usize = 16;
 
-/// Whether a code address is that of the instruction itself or of the one behind a call.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum PcKind {
-    Fault,
-    Return,
-}
-
-/// What a map knows about a code address.
-struct Location {
-    func_index: u32,
-    offset: u32,
-    width: u64,
-    /// Bytes from the function's start.
-    code_offset: usize,
-}
+/// Return addresses whose frames are remembered: recursion brings the same ones a million times.
+const MAX_SEEN: usize = 64;
 
 /// Fills in the frames of a report.
 ///
@@ -39,13 +25,13 @@ struct Location {
 /// The activation and its predecessors are alive and `stack` is the usable part of their Wasm stack.
 pub unsafe fn collect(activation: &Activation, stack: Range<usize>, report: &mut W2nTrap) {
     let modules = instance::loaded_modules();
-    let mut walk = Walk { modules: &modules, report };
+    let mut walk = Walk { modules: &modules, seen: Vec::new(), report };
     let record = &activation.record;
     let own = stack.start..activation.entry_sp;
     if record.is_fault {
         walk.push_fault(record.pc, record.sp, &own);
     } else if record.pc != 0 {
-        walk.push(record.pc, PcKind::Return);
+        walk.push_return(record.pc);
     }
     walk.follow(record.fp, &own);
     let mut previous = activation.previous;
@@ -58,6 +44,8 @@ pub unsafe fn collect(activation: &Activation, stack: Range<usize>, report: &mut
 
 struct Walk<'a> {
     modules: &'a [*const HostModule],
+    /// Return addresses with their frames.
+    seen: Vec<(usize, Vec<W2nFrame>)>,
     report: &'a mut W2nTrap,
 }
 
@@ -69,11 +57,10 @@ impl Walk<'_> {
                 self.report.flags |= TRAP_HAS_LENGTH;
                 self.report.access_length = location.width;
             }
-            let before_prologue = location.code_offset == 0;
-            self.push_frame(module, pc, &location);
+            self.push_frames(&frames(module, pc, &location));
             // The stack was full at the very first push: the frame pointer is still the caller's.
-            if let (true, Some(return_address)) = (before_prologue, word(sp, stack)) {
-                self.push(return_address, PcKind::Return);
+            if let (true, Some(return_address)) = (location.is_entry, word(sp, stack)) {
+                self.push_return(return_address);
             }
             return;
         }
@@ -82,11 +69,12 @@ impl Walk<'_> {
         for position in 0..LEAF_SCAN_WORDS {
             let Some(candidate) = word(sp + position * size_of::<usize>(), stack) else { return };
             if let Some((module, location)) = self.find(candidate, PcKind::Return) {
-                self.push_frame(module, candidate, &location);
+                self.push_frames(&frames(module, candidate, &location));
                 return;
             }
         }
-        self.push(pc, PcKind::Fault);
+        let unmapped = self.unmapped(pc);
+        self.push_frames(&unmapped);
     }
 
     /// The return addresses along the chain of frame pointers.
@@ -96,7 +84,7 @@ impl Walk<'_> {
             else {
                 return;
             };
-            self.push(pc, PcKind::Return);
+            self.push_return(pc);
             // Callers are further up: anything else would be a loop.
             if next <= fp {
                 return;
@@ -105,36 +93,59 @@ impl Walk<'_> {
         }
     }
 
-    fn push(&mut self, pc: usize, kind: PcKind) {
-        if let Some((module, location)) = self.find(pc, kind) {
-            self.push_frame(module, pc, &location);
-            return;
-        }
-        // SAFETY: listed modules have live instances.
-        let has_no_map = |module: &&*const HostModule| unsafe { (***module).pc_map.is_null() };
-        // Adapters and runtime functions are in no map. Where all modules have one, they are not worth a line.
-        if self.modules.iter().any(|module| has_no_map(&module)) {
-            let nowhere = Location { func_index: NONE, offset: NONE, width: 0, code_offset: 0 };
-            self.push_frame(core::ptr::null(), pc, &nowhere);
+    fn push_return(&mut self, pc: usize) {
+        let position = match self.seen.iter().position(|(known, _)| *known == pc) {
+            Some(position) => position,
+            None => {
+                let frames = match self.find(pc, PcKind::Return) {
+                    Some((module, location)) => frames(module, pc, &location),
+                    None => self.unmapped(pc),
+                };
+                if self.seen.len() == MAX_SEEN {
+                    self.seen.remove(0);
+                }
+                self.seen.push((pc, frames));
+                self.seen.len() - 1
+            }
+        };
+        let frames = core::mem::take(&mut self.seen[position].1);
+        self.push_frames(&frames);
+        self.seen[position].1 = frames;
+    }
+
+    fn push_frames(&mut self, frames: &[W2nFrame]) {
+        for frame in frames {
+            let position = self.report.total_frame_count as usize;
+            self.report.total_frame_count += 1;
+            if position < MAX_TRAP_FRAMES {
+                self.report.frame_count += 1;
+                self.report.frames[position] = *frame;
+            }
         }
     }
 
-    fn push_frame(&mut self, module: *const HostModule, pc: usize, location: &Location) {
-        let position = self.report.total_frame_count as usize;
-        self.report.total_frame_count += 1;
-        if position < MAX_TRAP_FRAMES {
-            self.report.frame_count += 1;
-            let (func_index, offset) = (location.func_index, location.offset);
-            self.report.frames[position] = W2nFrame { module, pc: pc as u64, func_index, offset };
+    /// Adapters and runtime functions are in no map. Where all modules have one, they are not worth a line.
+    fn unmapped(&self, pc: usize) -> Vec<W2nFrame> {
+        // SAFETY: listed modules have live instances.
+        let has_map = |module: &*const HostModule| unsafe { !(**module).pc_map.is_null() };
+        if self.modules.iter().all(has_map) {
+            return Vec::new();
         }
+        Vec::from([W2nFrame { module: core::ptr::null(), pc: pc as u64, func_index: NONE, offset: NONE }])
     }
 
     fn find(&self, pc: usize, kind: PcKind) -> Option<(*const HostModule, Location)> {
         self.modules.iter().find_map(|&module| {
             // SAFETY: listed modules have live instances; a map is constant data of its module.
-            unsafe { find_in_map((*module).pc_map.cast(), pc, kind) }.map(|location| (module, location))
+            unsafe { pc_map::find((*module).pc_map.cast(), pc, kind) }.map(|location| (module, location))
         })
     }
+}
+
+fn frames(module: *const HostModule, pc: usize, location: &Location) -> Vec<W2nFrame> {
+    let frame =
+        |&Place { func_index, offset }: &Place| W2nFrame { module, pc: pc as u64, func_index, offset };
+    location.places.iter().map(frame).collect()
 }
 
 /// The word at `address`, if all of it lies on the given part of a stack.
@@ -143,73 +154,4 @@ fn word(address: usize, stack: &Range<usize>) -> Option<usize> {
     let inside = address >= stack.start && address < stack.end && stack.end - address >= size_of::<usize>();
     // SAFETY: the address is inside the mapped part of the calling thread's own Wasm stack.
     (aligned && inside).then(|| unsafe { *(address as *const usize) })
-}
-
-unsafe fn find_in_map(map: *const PcMapHeader, pc: usize, kind: PcKind) -> Option<Location> {
-    // A return address may lie behind the last instruction of its function, when the call never returns.
-    let inside = if kind == PcKind::Return { pc.checked_sub(1)? } else { pc };
-    // SAFETY: the caller passes null or the map of a loaded module, laid out as `w2n_abi` says.
-    unsafe {
-        let header = map.as_ref()?;
-        let funcs = core::slice::from_raw_parts(map.add(1).cast::<PcMapFunc>(), header.func_count as usize);
-        let func = funcs.iter().find(|func| inside.wrapping_sub(start(func)) < func.code_size as usize)?;
-        let rows = funcs.as_ptr().add(funcs.len()).cast::<u8>();
-        let rows = core::slice::from_raw_parts(rows.add(func.rows_start as usize), func.rows_len as usize);
-        let code_offset = inside - start(func);
-        let place = last_row(rows, code_offset);
-        let (offset, width) = match place {
-            Some(place) => {
-                (place.div_euclid(PC_MAP_WIDTH_FACTOR) as u32, place.rem_euclid(PC_MAP_WIDTH_FACTOR))
-            }
-            None => (NONE, 0),
-        };
-        Some(Location { func_index: func.func_index, offset, width: width as u64, code_offset })
-    }
-}
-
-fn start(func: &PcMapFunc) -> usize {
-    (&raw const func.code_rel as usize).wrapping_add_signed(func.code_rel as isize)
-}
-
-/// The place that the last row at or before `code_offset` gives.
-fn last_row(mut rows: &[u8], code_offset: usize) -> Option<i64> {
-    let (mut row_offset, mut place, mut found) = (0usize, 0i64, None);
-    while !rows.is_empty() {
-        row_offset = row_offset.checked_add(read_unsigned(&mut rows)? as usize)?;
-        place = place.wrapping_add(read_signed(&mut rows)?);
-        if row_offset > code_offset {
-            break;
-        }
-        found = Some(place);
-    }
-    found
-}
-
-/// An unsigned LEB128 number.
-fn read_unsigned(bytes: &mut &[u8]) -> Option<u64> {
-    let (value, _, _) = read_leb(bytes)?;
-    Some(value)
-}
-
-/// A signed LEB128 number.
-fn read_signed(bytes: &mut &[u8]) -> Option<i64> {
-    let (value, bits, last) = read_leb(bytes)?;
-    let negative = last & 0x40 != 0 && bits < u64::BITS;
-    Some(if negative { (value | (u64::MAX << bits)) as i64 } else { value as i64 })
-}
-
-/// The bits, how many they are, and the last byte.
-fn read_leb(bytes: &mut &[u8]) -> Option<(u64, u32, u8)> {
-    let (mut value, mut bits) = (0, 0);
-    loop {
-        let (&byte, rest) = bytes.split_first()?;
-        *bytes = rest;
-        if bits < u64::BITS {
-            value |= u64::from(byte & 0x7f) << bits;
-        }
-        bits += 7;
-        if byte & 0x80 == 0 {
-            return Some((value, bits, byte));
-        }
-    }
 }

@@ -7,7 +7,7 @@
 //! 3. `instance`: allocates what the descriptor describes; `group`: who keeps whom alive.
 //! 4. `enter`, `stack`, `thread`: onto the Wasm stack and back, and out to host functions.
 //! 5. `memory`, `table`, `segment`: what compiled code calls; listed in `runtime`.
-//! 6. `signal`, `trap`, `backtrace`, `text`: what happens when something goes wrong.
+//! 6. `signal`, `trap`, `backtrace`, `pc_map`, `text`: what happens when something goes wrong.
 //!
 //! The rule: nothing here computes an offset into an instance; all of them come from the descriptor.
 #![no_std]
@@ -26,6 +26,7 @@ mod instance;
 mod link;
 mod lock;
 mod memory;
+mod pc_map;
 mod registry;
 pub mod runtime;
 mod segment;

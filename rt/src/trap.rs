@@ -142,16 +142,18 @@ pub fn render(report: &W2nTrap, text: &mut Text) {
 }
 
 fn render_frame(frame: &W2nFrame, text: &mut Text) {
-    if frame.func_index == NONE {
+    // SAFETY: a module stays loaded while a report of its trap is looked at, as the API asks.
+    let Some(module) = (unsafe { frame.module.as_ref() }) else {
         text.push(b"pc ");
         text.push_hex(frame.pc);
         text.push(b"\n");
         return;
-    }
-    text.push(b"func ");
-    text.push_decimal(u64::from(frame.func_index));
-    // SAFETY: a module stays loaded while a report of its trap is looked at, as the API asks.
-    if let Some(module) = unsafe { frame.module.as_ref() } {
+    };
+    if frame.func_index == NONE {
+        text.push(b"instantiation");
+    } else {
+        text.push(b"func ");
+        text.push_decimal(u64::from(frame.func_index));
         // SAFETY: names are constant data of the module.
         let names = unsafe { slice::<HostBytes>(&module.func_names) };
         if let Some(name) = names.get(frame.func_index as usize).filter(|name| name.len > 0) {

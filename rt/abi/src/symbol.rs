@@ -29,6 +29,9 @@ pub const WASI_MODULE: &str = "wasi_snapshot_preview1";
 /// Byte that separates nothing but is never in a C identifier, for our internal symbols: `app.f12`.
 pub const INTERNAL_SEPARATOR: char = '.';
 
+/// Our internal symbol for what runs at instantiation: `app.initialize`.
+pub const INITIALIZE: &str = "initialize";
+
 /// Appends `name` to `out` so that the result is a C identifier tail and different names stay different:
 /// bytes other than `[A-Za-z0-9_]` become `_xHH_`, and so does a `_` that is followed by `x`.
 ///

@@ -2,6 +2,7 @@
 //! it is the debug line table, whose lines are module offsets.
 
 pub mod diagnostics;
+mod line_table;
 pub mod link;
 pub mod object;
 pub mod optimise;

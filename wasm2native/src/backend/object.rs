@@ -33,14 +33,14 @@ pub fn generate(module: &Module, machine: &TargetMachine, artifact: Artifact) ->
         .map_err(|error| CompileError::internal(format!("LLVM's code generation failed: {error}")))
 }
 
-/// Makes the internal functions whose names start with `name_prefix` visible to the other objects of
-/// the same output, so that the pc map can refer to them. After optimisation: before it, linkage
-/// decides what may be dropped.
-pub fn expose_functions(module: &Module, name_prefix: &str) {
+/// Makes the internal functions that `is_mapped` names visible to the other objects of the same output,
+/// so that the pc map can refer to them. After optimisation: before it, linkage decides what may be
+/// dropped.
+pub fn expose_functions(module: &Module, is_mapped: impl Fn(&str) -> bool) {
     for function in module.get_functions() {
         let global = function.as_global_value();
-        let is_ours = global.get_name().to_bytes().starts_with(name_prefix.as_bytes());
-        if is_ours && matches!(global.get_linkage(), Linkage::Internal | Linkage::Private) {
+        let is_exposed = global.get_name().to_str().is_ok_and(&is_mapped);
+        if is_exposed && matches!(global.get_linkage(), Linkage::Internal | Linkage::Private) {
             global.set_linkage(Linkage::External);
             global.set_visibility(GlobalVisibility::Hidden);
         }

@@ -14,7 +14,7 @@ use super::timing::{Phase, Timing};
 use crate::backend::diagnostics::{Diagnostics, discard_value_names};
 use crate::backend::object::{Artifact, expose_functions, generate, strip_debug_info};
 use crate::backend::optimise::optimise;
-use crate::backend::pc_map::{self, FuncRows};
+use crate::backend::pc_map::{self, Bodies, MappedFunc};
 use crate::backend::target::TargetSpec;
 use crate::emit::{EmitSettings, Unit, emit_unit};
 use crate::error::{CompileError, Result};
@@ -59,21 +59,30 @@ pub fn compile_objects(
     let progress = job.console.progress(units.len());
     let results = in_threads(job, jobs, units, |unit, machine| {
         let bytes = compile(job, unit, machine, Artifact::Object)?;
-        let rows = match job.settings.code.debug_info {
+        let funcs = match job.settings.code.debug_info {
             DebugInfo::None => Vec::new(),
-            _ => job.timing.measure(Phase::PcMap, || pc_map::read_rows(&bytes, job.settings.prefix))?,
+            _ => job.timing.measure(Phase::PcMap, || pc_map::read_funcs(&bytes, job.settings.prefix))?,
         };
         let path = write_object(directory, &format!("unit-{}.o", unit.index), &bytes)?;
         progress.advance();
-        Ok((path, rows))
+        Ok((path, funcs))
     })?;
-    let (mut objects, rows): (Vec<PathBuf>, Vec<Vec<FuncRows>>) = results.into_iter().unzip();
+    let (mut objects, funcs): (Vec<PathBuf>, Vec<Vec<MappedFunc>>) = results.into_iter().unzip();
     if job.settings.code.debug_info != DebugInfo::None {
-        let rows: Vec<FuncRows> = rows.into_iter().flatten().collect();
-        let bytes = job.timing.measure(Phase::PcMap, || pc_map::write_object(job.settings.prefix, &rows))?;
+        let funcs: Vec<MappedFunc> = funcs.into_iter().flatten().collect();
+        let write = || pc_map::write_object(job.settings.prefix, &funcs, &bodies(job.module));
+        let bytes = job.timing.measure(Phase::PcMap, write)?;
         objects.push(write_object(directory, "pc_map.o", &bytes)?);
     }
     Ok(objects)
+}
+
+fn bodies(module: &Module<'_>) -> Bodies {
+    Bodies {
+        first_func: module.imported_func_count,
+        starts: module.bodies.iter().map(|body| body.range().start as u32).collect(),
+        end: module.bodies.last().map_or(0, |body| body.range().end as u32),
+    }
 }
 
 fn write_object(directory: &Path, name: &str, bytes: &[u8]) -> Result<PathBuf> {
@@ -100,7 +109,7 @@ fn compile(job: &UnitJob<'_>, unit: &Unit, machine: &TargetMachine, artifact: Ar
     job.timing.measure(Phase::Optimise, || optimise(&module, machine, code.opt_level))?;
     diagnostics.check()?;
     if artifact == Artifact::Object && code.debug_info != DebugInfo::None {
-        expose_functions(&module, &pc_map::func_name_prefix(job.settings.prefix));
+        expose_functions(&module, |symbol| pc_map::is_mapped(symbol, job.settings.prefix));
     }
     let bytes = job.timing.measure(Phase::Generate, || generate(&module, machine, artifact))?;
     diagnostics.check()?;

@@ -10,16 +10,16 @@ use crate::env::place::{Mutability, Place};
 use crate::error::Result;
 use crate::translate::FuncTranslator;
 use crate::wasm::{ConstExpr, ConstOp, DataIndex, ElementIndex, ElementItems, GlobalIndex, SegmentMode};
-use w2n_abi::VmElementSegment;
+use w2n_abi::{VmElementSegment, symbol};
 
 /// Emits the function, in array-call form: `(code, instance, slots)` of which it uses the instance.
 pub fn emit_initialize<'c>(env: &ModuleEnv<'c, '_>) -> Result<FunctionValue<'c>> {
-    let name = env.symbols.internal("initialize");
+    let name = env.symbols.internal(symbol::INITIALIZE);
     let function = env.llvm.add_function(&name, env.types.array_entry(), Some(Linkage::Internal));
     env.add_wasm_attributes(function);
     env.mark_instance_param(function, 1);
     let mut initializer = Initializer { translator: FuncTranslator::new(env, function, 1), env };
-    initializer.translator.describe(0, Some("initialize"));
+    initializer.translator.describe(0, Some(symbol::INITIALIZE));
     initializer.emit_globals()?;
     initializer.emit_element_values()?;
     initializer.emit_active_elements()?;
