@@ -11,7 +11,8 @@ use w2n_tests::spec::config::Config;
 use w2n_tests::spec::pool::{self, CHILD, DONE, Job, JobResult};
 use w2n_tests::spec::ratchet::{self, Results};
 use w2n_tests::spec::suite::Suite;
-use w2n_tests::spec::{Totals, script};
+use w2n_tests::spec::superseded::Expected;
+use w2n_tests::spec::{Totals, Verdict, script};
 
 /// Failures that are printed for one file; the table counts them all.
 const MAX_PRINTED_FAILURES: usize = 5;
@@ -91,9 +92,12 @@ fn run_child(args: &[String]) {
     let config = config.parse().expect("a known configuration");
     // Line by line, so that a crash loses nothing that was said before.
     let mut stdout = std::io::stdout().lock();
-    script::run(&file, config, &mut |verdict| {
-        writeln!(stdout, "{}", pool::render_verdict(&verdict)).expect("the parent reads");
-    });
+    let mut say = |verdict: &Verdict| {
+        writeln!(stdout, "{}", pool::render_verdict(verdict)).expect("the parent reads");
+    };
+    let mut expected = Expected::of(suite, &file.name);
+    script::run(&file, config, &mut |verdict| say(&expected.judge(verdict)));
+    expected.stale().for_each(|verdict| say(&verdict));
     writeln!(stdout, "{DONE}").expect("the parent reads");
 }
 

@@ -81,7 +81,8 @@ fn language_of_proposal(proposal: Proposal) -> WasmFeatures {
         Proposal::MutableGlobal
         | Proposal::SignExtensionOps
         | Proposal::NontrappingFloatToIntConversions
-        | Proposal::MultiValue => WasmFeatures::WASM1,
+        | Proposal::MultiValue
+        | Proposal::Threads => WasmFeatures::WASM1,
         Proposal::BulkMemoryOperations => WasmFeatures::WASM1.union(WasmFeatures::BULK_MEMORY),
         Proposal::MultiMemory => WasmFeatures::WASM2.union(WasmFeatures::MULTI_MEMORY),
         Proposal::ExtendedConst => WasmFeatures::WASM2.union(WasmFeatures::EXTENDED_CONST),
