@@ -154,8 +154,8 @@ fn by_file(results: &[JobResult]) -> Results {
 
 /// Holds the results against the record, or makes them the record; false if they differ.
 fn compare(suite: Suite, results: &Results, selection: &Selection) -> bool {
-    if std::env::var_os("W2N_BLESS").is_some() && !selection.is_partial() {
-        ratchet::bless(suite, results).expect("write the record");
+    if std::env::var_os("W2N_BLESS").is_some() && selection.configs.is_empty() {
+        ratchet::bless(suite, results, selection.is_partial()).expect("write the record");
         return true;
     }
     let differences = ratchet::differences(suite, results, selection.is_partial());

@@ -41,11 +41,16 @@ pub fn differences(suite: Suite, results: &Results, is_partial: bool) -> Vec<Str
     lines
 }
 
-/// Puts `results` on record.
-pub fn bless(suite: Suite, results: &Results) -> std::io::Result<()> {
+/// Puts `results` on record: as all there is, or in place of those of the same files (`is_partial`).
+pub fn bless(suite: Suite, results: &Results, is_partial: bool) -> std::io::Result<()> {
     let path = path(suite);
     std::fs::create_dir_all(path.parent().expect("below the package"))?;
-    std::fs::write(path, render(suite, results))
+    let mut record = match is_partial {
+        true => parse(&std::fs::read_to_string(&path).unwrap_or_default()),
+        false => Results::new(),
+    };
+    record.extend(results.clone());
+    std::fs::write(path, render(suite, &record))
 }
 
 fn render(suite: Suite, results: &Results) -> String {

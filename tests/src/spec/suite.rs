@@ -1,4 +1,5 @@
-//! Where the suite's files come from: the pinned crate, and the checkout beside the project if there is one.
+//! Where the suite's files come from: the pinned crate, the checkout beside the project if there is one,
+//! and our own.
 //!
 //! The crate holds several versions of most files. A text that was in an earlier version is the same
 //! test and listed once, under the earliest version.
@@ -16,6 +17,8 @@ pub enum Suite {
     Crate,
     /// `../shared/testsuite` beside the project.
     Shared,
+    /// `fixtures/regress`: scripts of our own, for what the suite does not ask.
+    Regress,
 }
 
 /// One `.wast` file.
@@ -30,14 +33,15 @@ pub struct SuiteFile {
 }
 
 impl Suite {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Crate, Self::Shared];
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Crate, Self::Shared, Self::Regress];
 
     /// Its name in messages and on record.
     pub fn name(self) -> &'static str {
         match self {
             Self::Crate => "crate",
             Self::Shared => "shared",
+            Self::Regress => "regress",
         }
     }
 
@@ -45,7 +49,8 @@ impl Suite {
     pub fn files(self) -> Vec<SuiteFile> {
         let mut files = match self {
             Self::Crate => crate_files(),
-            Self::Shared => shared_files(),
+            Self::Shared => files_below("../../shared/testsuite"),
+            Self::Regress => files_below("../fixtures/regress"),
         };
         files.sort_by(|left, right| left.name.cmp(&right.name));
         files
@@ -93,8 +98,9 @@ fn language_of_proposal(proposal: Proposal) -> WasmFeatures {
     }
 }
 
-fn shared_files() -> Vec<SuiteFile> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/testsuite");
+/// The scripts below a directory, whose path is from this package.
+fn files_below(root: &str) -> Vec<SuiteFile> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(root);
     let mut paths = Vec::new();
     collect_wast(&root, &mut paths);
     paths
