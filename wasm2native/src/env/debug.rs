@@ -10,6 +10,8 @@ use inkwell::debug_info::{
 use inkwell::module::{FlagBehavior, Module as LlvmModule};
 use inkwell::values::FunctionValue;
 
+use crate::options::DebugInfo;
+
 /// Makes debug information for the functions of one LLVM module.
 pub struct DebugContext<'c> {
     builder: DebugInfoBuilder<'c>,
@@ -20,10 +22,17 @@ pub struct DebugContext<'c> {
 
 impl<'c> DebugContext<'c> {
     /// Starts a compile unit for the Wasm module `name`.
-    pub fn new(context: &'c Context, llvm: &LlvmModule<'c>, name: &str) -> Self {
+    pub fn new(context: &'c Context, llvm: &LlvmModule<'c>, name: &str, debug_info: DebugInfo) -> Self {
+        let emission_kind = match debug_info {
+            // Line tables alone have no names: LLVM then describes only functions with something inlined.
+            DebugInfo::Full => DWARFEmissionKind::Full,
+            DebugInfo::PcMap | DebugInfo::None => DWARFEmissionKind::LineTablesOnly,
+        };
         let number = |value| context.i32_type().const_int(value, false);
         llvm.add_basic_value_flag("Debug Info Version", FlagBehavior::Warning, number(3));
-        llvm.add_basic_value_flag("Dwarf Version", FlagBehavior::Warning, number(5));
+        // With version 5 LLVM adds an index of names. It covers our units and not the runtime's, and gdb,
+        // which takes it for complete, finds neither.
+        llvm.add_basic_value_flag("Dwarf Version", FlagBehavior::Warning, number(4));
         let (builder, unit) = llvm.create_debug_info_builder(
             true,
             DWARFSourceLanguage::C,
@@ -34,7 +43,7 @@ impl<'c> DebugContext<'c> {
             "",
             0,
             "",
-            DWARFEmissionKind::LineTablesOnly,
+            emission_kind,
             0,
             false,
             false,
@@ -49,12 +58,12 @@ impl<'c> DebugContext<'c> {
     pub fn describe(&self, func: FunctionValue<'c>, name: &str, offset: u32) -> DISubprogram<'c> {
         let scope = self.unit.as_debug_info_scope();
         let file = self.unit.get_file();
-        let symbol = func.get_name().to_string_lossy();
         let is_local = true;
+        // No linkage name: debuggers would show `app.f12` instead of the name in the module.
         let subprogram = self.builder.create_function(
             scope,
             name,
-            Some(&symbol),
+            None,
             file,
             offset,
             self.subroutine,

@@ -66,8 +66,8 @@ impl<'c, 'm> ModuleEnv<'c, 'm> {
         let llvm = context.create_module(name);
         llvm.set_triple(&machine.get_triple());
         llvm.set_data_layout(&machine.get_target_data().get_data_layout());
-        let debug =
-            (options.debug_info != DebugInfo::None).then(|| DebugContext::new(context, &llvm, &module.name));
+        let describe = || DebugContext::new(context, &llvm, &module.name, options.debug_info);
+        let debug = (options.debug_info != DebugInfo::None).then(describe);
         Self {
             context,
             llvm,
