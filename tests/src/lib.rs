@@ -1,6 +1,7 @@
-//! What the tests of the whole product share: a host of compiled modules, the spec suite's runner, and
-//! real programs with the toolchains that make them.
+//! What the tests of the whole product share: the compiler as a command, a host of compiled modules, the
+//! spec suite's runner, and real programs with the toolchains that make them.
 
+pub mod command;
 pub mod corpus;
 pub mod host;
 pub mod ir;

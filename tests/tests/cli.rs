@@ -3,101 +3,32 @@
 //! Each test runs the built compiler in a directory of its own. After a failure nothing but the input
 //! may be there.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
-use tempfile::TempDir;
+use w2n_tests::command::{Bench, holds};
 use w2n_tests::program::compiler;
 
 /// Answers 42.
 const ANSWER: &str = r#"(module (func (export "main") (result i32) i32.const 42))"#;
 
-/// Cannot be an executable: four imports that WASI does not have.
-const IMPORTS: &str = r#"(module
-    (import "env" "a" (func (param i32) (result i64)))
-    (import "env" "b" (global (mut f32)))
-    (import "env" "c" (memory 1 2))
-    (import "env" "d" (table 1 funcref))
-    (func (export "_start")))"#;
-
-struct Bench {
-    dir: TempDir,
+fn run(program: &Path) -> Output {
+    Command::new(program).output().expect("the program runs")
 }
 
-impl Bench {
-    /// A directory with `app.wat` in it.
-    fn new(wat: &str) -> Self {
-        let bench = Self { dir: tempfile::tempdir().expect("a temporary directory") };
-        bench.write("app.wat", wat.as_bytes());
-        bench
-    }
-
-    fn path(&self, name: &str) -> std::path::PathBuf {
-        self.dir.path().join(name)
-    }
-
-    fn write(&self, name: &str, bytes: &[u8]) {
-        fs::write(self.path(name), bytes).expect("a file can be written");
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(compiler());
-        command
-            .current_dir(self.dir.path())
-            .args(arguments)
-            .env_remove("CC")
-            .env_remove("WASM2NATIVE_RT_DIR");
-        command.stdin(Stdio::null());
-        command
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().expect("the compiler runs")
-    }
-
-    /// Names of all files, hidden ones too.
-    fn files(&self) -> Vec<String> {
-        let entries = fs::read_dir(self.dir.path()).expect("a readable directory");
-        let mut names: Vec<String> = entries
-            .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
-            .collect();
-        names.sort();
-        names
-    }
-
-    /// Runs, and holds status, text on standard error and that only the input is left.
-    #[track_caller]
-    fn fails(&self, arguments: &[&str], status: i32, texts: &[&str]) -> String {
-        let before = self.files();
-        let output = self.run(arguments);
-        let said = holds(&output, status, texts);
-        assert_eq!(self.files(), before, "a file was left behind");
-        said
-    }
-
-    #[track_caller]
-    fn succeeds(&self, arguments: &[&str]) -> Output {
-        let output = self.run(arguments);
-        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
-        output
-    }
+fn exit_status(program: &Path) -> Option<i32> {
+    run(program).status.code()
 }
 
+/// What one of the tools that come with LLVM or the linker says about a file.
 #[track_caller]
-fn holds(output: &Output, status: i32, texts: &[&str]) -> String {
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(status), "{said}");
-    for text in texts {
-        assert!(said.contains(text), "no `{text}` in:\n{said}");
-    }
-    assert!(!said.contains("panicked"), "{said}");
-    said
-}
-
-fn exit_status(path: &Path) -> Option<i32> {
-    Command::new(path).status().expect("the program runs").code()
+fn tool(bench: &Bench, name: &str, arguments: &[&str]) -> String {
+    let output = Command::new(name).args(arguments).current_dir(bench.dir()).output().expect(name);
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 #[test]
@@ -153,6 +84,69 @@ fn each_output_kind_has_its_default_name() {
 }
 
 #[test]
+fn emit_names_each_kind() {
+    let bench = Bench::new(ANSWER);
+    let kinds = ["exe", "shared", "obj", "asm", "llvm-ir", "llvm-bc"];
+    for (kind, name) in kinds.into_iter().zip(["app", "app.so", "app.o", "app.s", "app.ll", "app.bc"]) {
+        bench.succeeds(&["-O0", &format!("--emit={kind}"), "app.wat"]);
+        assert!(bench.files().contains(&name.to_owned()), "{kind}");
+    }
+}
+
+#[test]
+fn the_derived_name_has_the_bytes_of_the_input() {
+    let bench = Bench::new(ANSWER);
+    let (input, output) = (OsStr::from_bytes(b"\xff.wat"), OsStr::from_bytes(b"\xff"));
+    fs::rename(bench.path("app.wat"), bench.dir().join(input)).expect("a rename");
+    let result = bench.command(&[]).arg(input).output().expect("the compiler runs");
+    holds(&result, 0, &[]);
+    assert_eq!(exit_status(&bench.dir().join(output)), Some(42));
+}
+
+#[test]
+fn debug_info_names_functions_and_offsets() {
+    let bench = Bench::new(
+        "(module (func $deep (param i32) (result i32) local.get 0 i32.eqz if unreachable end i32.const 1)
+            (func (export \"main\") (result i32) i32.const 0 call $deep i32.const 2 i32.add))",
+    );
+    for level in ["-O0", "-O2"] {
+        bench.succeeds(&["-g", level, "app.wat"]);
+        let verified = tool(&bench, "llvm-dwarfdump-22", &["--verify", "app"]);
+        assert!(verified.contains("No errors."), "{verified}");
+        // The call instruction is 2 bytes after the body's start; `deep` may have been inlined there.
+        let trap = String::from_utf8_lossy(&run(&bench.path("app")).stderr).into_owned();
+        let place = trap.split_once("`deep` at 0x").expect(&trap).1.lines().next().expect(&trap);
+        let offset = u32::from_str_radix(place, 16).expect(place);
+        let lines = tool(&bench, "llvm-dwarfdump-22", &["--debug-line", "app"]);
+        let row = lines.lines().find(|line| line.split_whitespace().nth(1) == Some(&offset.to_string()));
+        let address = row.expect(&lines).split_whitespace().next().expect("an address");
+        let shown = tool(&bench, "addr2line", &["-f", "-i", "-e", "app", address]);
+        assert!(shown.starts_with("deep\n"), "{level}: {shown}");
+        assert!(shown.contains(&format!("app:{offset}")), "{level}: {shown}");
+    }
+}
+
+#[test]
+fn exports_never_stand_in_for_functions_that_the_runtime_calls() {
+    let bench = Bench::new(
+        r#"(module (import "wasi_snapshot_preview1" "sched_yield" (func (result i32))) (func (export "x")))"#,
+    );
+    bench.succeeds(&["-shared", "-O0", "app.wat"]);
+    let symbols = tool(&bench, "nm", &["-D", "--undefined-only", "app.so"]);
+    let names = symbols.lines().filter_map(|line| line.split_whitespace().last()?.split('@').next());
+    let names: Vec<_> = names.filter_map(|name| name.split_once('_')).collect();
+    let names: Vec<_> = names.into_iter().filter(|(word, _)| !word.is_empty()).collect();
+    assert!(names.contains(&("pthread", "self")), "{symbols}");
+    for (word, rest) in names {
+        bench.write(&format!("{word}.wat"), format!(r#"(module (func (export "{rest}")))"#).as_bytes());
+        bench.succeeds(&["-shared", "-O0", &format!("{word}.wat"), "-o", "guest.so"]);
+        let defined = tool(&bench, "nm", &["-D", "--defined-only", "guest.so"]);
+        assert!(!defined.contains(&format!(" {word}_{rest}\n")), "{word}_{rest} is the guest's");
+        assert!(defined.contains(&format!(" m_{word}_{rest}\n")), "{defined}");
+    }
+}
+
+#[test]
 fn outputs_have_the_mode_the_umask_allows() {
     let bench = Bench::new(ANSWER);
     bench.succeeds(&["app.wat"]);
@@ -203,7 +197,11 @@ fn verbose_names_the_phases_and_the_link_command() {
 fn command_line_errors_exit_2_with_a_hint() {
     let bench = Bench::new(ANSWER);
     for (arguments, texts) in [
-        (&["-shred", "app.wat"][..], &["unknown option `-s", "hint: "][..]),
+        (&["-shred", "app.wat"][..], &["unknown option `-shred`", "did you mean `-shared`?"][..]),
+        (&["-cg", "app.wat"], &["unknown option `-cg`"]),
+        (&["-o"], &["option `-o` needs a value"]),
+        (&["--shared=1", "app.wat"], &["option `-shared` takes no value"]),
+        (&["-j", "x", "app.wat"], &["`x` is no value of `-j`", "a number"]),
         (&["--bounds-check=guard", "app.wat"], &["unknown option", "did you mean `--bounds-checks`?"]),
         (&["--emit=banana", "app.wat"], &["`banana` is no value of", "llvm-ir"]),
         (&["-O7", "app.wat"], &["`7` is no value of"]),
@@ -213,6 +211,7 @@ fn command_line_errors_exit_2_with_a_hint() {
         (&["app.wat", "b.wasm"], &["more than one input file: b.wasm"]),
         (&["-march=pdp11", "app.wat"], &["unknown processor `pdp11`", "x86-64-v3"]),
         (&["--module-name=a b", "app.wat"], &["not a C identifier"]),
+        (&["--module-name=clock", "app.wat"], &["functions of the C library", "--module-name=m_clock"]),
         (&["-shared", "--dir", ".", "app.wat"], &["are for executables"]),
         (&["-o", "app.wat", "app.wat"], &["would overwrite the input app.wat"]),
     ] {
@@ -230,127 +229,13 @@ fn other_targets_are_refused_with_what_is_missing() {
 }
 
 #[test]
-fn inputs_that_are_no_module_are_named_for_what_they_are() {
+fn a_full_standard_output_is_an_error() {
     let bench = Bench::new(ANSWER);
-    fs::create_dir(bench.path("dir")).expect("a directory");
-    bench.write("component.wasm", b"\0asm\x0d\0\x01\0");
-    bench.write("empty.wasm", b"");
-    bench.write("elf.wasm", b"\x7fELF\x02\x01\x01\xff");
-    bench.write("cut.wasm", b"\0asm\x01\0\0\0\x01\x7f");
-    bench.write("bad.wat", b"(module (func");
-    for (name, texts) in [
-        ("dir", &["dir: is a directory"][..]),
-        ("component.wasm", &["component.wasm: is a component", "wasm32-wasip1"]),
-        ("empty.wasm", &["empty.wasm: is empty"]),
-        ("elf.wasm", &["elf.wasm: is neither a Wasm binary"]),
-        ("cut.wasm", &["cut.wasm: ", "at 0x"]),
-        ("bad.wat", &["bad.wat: ", "(module (func"]),
-        ("missing.wasm", &["cannot read missing.wasm: no such file"]),
-    ] {
-        bench.fails(&[name], 1, texts);
+    for arguments in [&["--help"][..], &["--version"], &["-S", "app.wat", "-o", "-"]] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("/dev/full");
+        let output = bench.command(arguments).stdout(full).output().expect("the compiler runs");
+        holds(&output, 1, &["cannot write standard output: no space left on device"]);
     }
-}
-
-#[test]
-fn unresolved_imports_are_all_listed_and_the_hint_works() {
-    let bench = Bench::new(IMPORTS);
-    let said = bench.fails(
-        &["app.wat"],
-        1,
-        &[
-            "4 imports",
-            "env.a (func (param i32) (result i64)), env.b (global (mut f32)), env.c (memory 1 2) and 1 more",
-            "  env.d (table 1 funcref)",
-        ],
-    );
-    let command = said.split('`').nth(1).expect("a command in the hint");
-    let arguments: Vec<&str> = command.split(' ').skip(1).collect();
-    bench.succeeds(&arguments);
-    assert_eq!(bench.files(), ["app.so", "app.wat"]);
-}
-
-#[test]
-fn toolchains_that_target_javascript_are_recognised() {
-    let go = Bench::new(
-        r#"(module (import "gojs" "runtime.wasmExit" (func (param i32))) (func (export "_start")))"#,
-    );
-    go.fails(&["app.wat"], 1, &["gojs.runtime.wasmExit", "GOOS=wasip1"]);
-    let wrong = r#"(module (import "wasi_snapshot_preview1" "fd_close" (func)) (func (export "_start")))"#;
-    Bench::new(wrong).fails(&["app.wat"], 1, &["WASI's is func (param i32) (result i32)"]);
-}
-
-#[test]
-fn a_library_has_no_entry_point_but_becomes_a_plugin() {
-    let bench = Bench::new(r#"(module (func (export "add")))"#);
-    bench.fails(&["app.wat"], 1, &["no entry point", "`wasm2native -shared app.wat -o app.so`"]);
-    bench.succeeds(&["-shared", "app.wat"]);
-    Bench::new(r#"(module (func (export "main") (param i64)))"#).fails(
-        &["app.wat"],
-        1,
-        &["func (param i64)"],
-    );
-}
-
-#[test]
-fn unwritable_outputs_leave_nothing() {
-    let bench = Bench::new(ANSWER);
-    fs::create_dir(bench.path("dir")).expect("a directory");
-    bench.fails(&["app.wat", "-o", "dir"], 1, &["the output dir is a directory", "dir/app"]);
-    bench.fails(&["app.wat", "-o", "no/such/app"], 1, &["no directory no/such", "mkdir -p no/such"]);
-    // Not even root can make files there.
-    bench.fails(&["app.wat", "-o", "/proc/app"], 1, &["cannot write /proc/app"]);
-    bench.fails(&["app.wat", "-o", "/dev/full"], 1, &["cannot write /dev/full: no space left"]);
-    bench.fails(&["-S", "app.wat", "-o", "/dev/full"], 1, &["cannot write /dev/full: no space left"]);
-}
-
-#[test]
-fn a_failed_run_keeps_the_old_output() {
-    let bench = Bench::new(IMPORTS);
-    bench.write("app", b"old");
-    bench.fails(&["app.wat"], 1, &[]);
-    assert_eq!(fs::read(bench.path("app")).expect("the old output"), b"old");
-}
-
-#[test]
-fn a_missing_linker_is_said_with_what_to_install() {
-    let bench = Bench::new(ANSWER);
-    let before = bench.files();
-    let output = bench.command(&["app.wat"]).env("PATH", "").output().expect("the compiler runs");
-    holds(&output, 1, &["no linker found", "apt-get install gcc"]);
-    bench.fails(&["--linker=/no/such/cc", "app.wat"], 1, &["cannot run the linker /no/such/cc", "hint: "]);
-    assert_eq!(bench.files(), before);
-}
-
-#[test]
-fn a_failing_linker_is_shown_with_its_command() {
-    let bench = Bench::new(ANSWER);
-    let temp = tempfile::tempdir().expect("a temporary directory");
-    let mut command = bench.command(&["--linker=false", "app.wat"]);
-    let output = command.env("TMPDIR", temp.path()).output().expect("the compiler runs");
-    holds(&output, 70, &["internal error: the linker failed", "false -pie", "report it"]);
-    assert_eq!(bench.files(), ["app.wat"]);
-    let left = fs::read_dir(temp.path()).expect("a readable directory").count();
-    assert_eq!(left, 0, "temporary files were left");
-}
-
-#[test]
-fn an_interrupted_run_leaves_nothing() {
-    let bench = Bench::new(ANSWER);
-    let temp = tempfile::tempdir().expect("a temporary directory");
-    bench.write("slow", b"#!/bin/sh\ntouch started\nexec sleep 60\n");
-    fs::set_permissions(bench.path("slow"), fs::Permissions::from_mode(0o755)).expect("a mode");
-    let mut command = bench.command(&["--linker=./slow", "app.wat"]);
-    let mut child = command.env("TMPDIR", temp.path()).spawn().expect("the compiler runs");
-    while !bench.path("started").exists() {
-        assert!(child.try_wait().expect("a status").is_none(), "it ended before it linked");
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
-    let killed = Command::new("kill").arg(child.id().to_string()).status().expect("kill runs");
-    assert!(killed.success());
-    let status = child.wait().expect("a status");
-    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(15));
-    assert_eq!(bench.files(), ["app.wat", "slow", "started"]);
-    assert_eq!(fs::read_dir(temp.path()).expect("a readable directory").count(), 0);
 }
 
 #[test]
@@ -358,4 +243,29 @@ fn color_is_used_only_when_asked_for_or_on_a_terminal() {
     let bench = Bench::new(ANSWER);
     assert!(!bench.fails(&["missing.wasm"], 1, &[]).contains('\x1b'));
     assert!(bench.fails(&["--color=always", "missing.wasm"], 1, &[]).contains('\x1b'));
+    let on_terminal = |environment: &str, options: &str| {
+        let command = format!("{environment} {} {options} missing.wasm", compiler().display());
+        let output = bench.on_terminal(&command);
+        assert!(output.contains("cannot read missing.wasm"), "{output}");
+        output.contains('\x1b')
+    };
+    assert!(on_terminal("", ""));
+    assert!(!on_terminal("", "--color=never"));
+    assert!(!on_terminal("NO_COLOR=1", ""));
+    assert!(!on_terminal("TERM=dumb", ""));
+}
+
+#[test]
+fn long_work_shows_progress_on_a_terminal_only() {
+    let bench = Bench::new(ANSWER);
+    // The linker takes its time: whatever is waited for, the user sees that something happens.
+    bench.write("slow", b"#!/bin/sh\nsleep 4\nexec cc \"$@\"\n");
+    fs::set_permissions(bench.path("slow"), fs::Permissions::from_mode(0o755)).expect("a mode");
+    let command = format!("{} --linker=./slow app.wat", compiler().display());
+    let output = bench.on_terminal(&command);
+    assert!(output.contains("linking, 3 s"), "{output}");
+    assert!(output.ends_with("\r\x1b[K"), "the line was not wiped: {output:?}");
+    assert_eq!(exit_status(&bench.path("app")), Some(42));
+    let silent = bench.succeeds(&["--linker=./slow", "app.wat"]);
+    assert!(silent.stderr.is_empty() && silent.stdout.is_empty());
 }

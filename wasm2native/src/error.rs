@@ -1,5 +1,6 @@
 //! What can go wrong, said so that the user can act on it: what, where, and what to do.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -16,6 +17,10 @@ pub enum ErrorKind {
     /// A bug in the compiler. Exit status 70.
     Internal,
 }
+
+/// What to do about a bug of ours.
+pub const REPORT_HINT: &str =
+    "this is a bug in wasm2native; please report it with the module and the command line";
 
 /// An error with its place and a hint.
 #[derive(Clone, Debug)]
@@ -106,6 +111,11 @@ impl CompileError {
         Self::machine(format!("cannot {verb} {}: {}", path.display(), plain_reason(error)))
     }
 
+    /// The same with a temporary file.
+    pub fn cannot_temporarily(verb: &str, path: &Path, error: &std::io::Error) -> Self {
+        Self::cannot(verb, path, error).hint("TMPDIR can name another place for temporary files")
+    }
+
     /// Says what to do about it.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint = Some(hint.into());
@@ -122,14 +132,16 @@ impl CompileError {
         self.0.is_about_machine
     }
 
-    /// Lines to be printed below the message.
-    pub fn detail_text(&self) -> Option<&str> {
-        self.0.detail.as_deref()
+    /// Lines to be printed below the message, safe to print.
+    pub fn detail_text(&self) -> Option<String> {
+        // Source lines are indented with tabs.
+        let printable_line = |line: &str| line.split('\t').map(printable).collect::<Vec<_>>().join("\t");
+        Some(self.0.detail.as_ref()?.lines().map(printable_line).collect::<Vec<_>>().join("\n"))
     }
 
-    /// The hint, printed apart from the message.
-    pub fn hint_text(&self) -> Option<&str> {
-        self.0.hint.as_deref()
+    /// The hint, printed apart from the message: one line, safe to print.
+    pub fn hint_text(&self) -> Option<String> {
+        self.0.hint.as_deref().map(printable)
     }
 
     /// Status for the process to exit with.
@@ -142,18 +154,18 @@ impl CompileError {
     }
 }
 
-/// `app.wasm: message, at 0x5a21 in func 718 `name``, without the hint.
+/// `app.wasm: message, at 0x5a21 in func 718 `name``, without the hint. It is one line, safe to print.
 impl fmt::Display for CompileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(file) = &self.0.file {
-            write!(f, "{}: ", file.display())?;
+            write!(f, "{}: ", printable(&file.to_string_lossy()))?;
         }
-        f.write_str(&self.0.message)?;
+        f.write_str(&printable(&self.0.message))?;
         if let Some(offset) = self.0.offset_bytes {
             write!(f, ", at {offset:#x}")?;
         }
         match &self.0.func {
-            Some((index, Some(name))) => write!(f, " in func {index} `{}`", name.escape_debug()),
+            Some((index, Some(name))) => write!(f, " in func {index} `{}`", shown_name(name)),
             Some((index, None)) => write!(f, " in func {index}"),
             None => Ok(()),
         }
@@ -161,6 +173,36 @@ impl fmt::Display for CompileError {
 }
 
 impl std::error::Error for CompileError {}
+
+/// Characters of a name that a message shows; a hostile module's names have a hundred thousand.
+const NAME_LIMIT_CHARS: usize = 200;
+
+/// `text` with everything escaped that a terminal acts on or that hides what stands beside it: control
+/// characters, line breaks, marks that change the direction of writing. Names in modules are hostile.
+pub fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            // These `escape_debug` would escape for the sake of Rust's syntax.
+            '"' | '\'' | '\\' => shown.push(character),
+            _ => shown.extend(character.escape_debug()),
+        }
+    }
+    shown
+}
+
+/// A name out of a module as messages show it: printable, and of a length that can be read.
+pub fn shown_name(name: &str) -> String {
+    printable(&shortened(name, NAME_LIMIT_CHARS))
+}
+
+/// `text`, or its first `limit_chars` characters with a sign that there is more.
+pub fn shortened(text: &str, limit_chars: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(limit_chars) {
+        Some((cut, _)) => format!("{}…", &text[..cut]).into(),
+        None => text.into(),
+    }
+}
 
 /// What the system says, without Rust's `(os error 2)`.
 pub fn plain_reason(error: &std::io::Error) -> String {
@@ -173,5 +215,24 @@ pub fn plain_reason(error: &std::io::Error) -> String {
 impl From<inkwell::builder::BuilderError> for CompileError {
     fn from(error: inkwell::builder::BuilderError) -> Self {
         Self::internal(format!("LLVM refused an instruction: {error}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_cannot_act_on_the_terminal_nor_fill_it() {
+        assert_eq!(shown_name("a\0\u{1b}[31m\n\u{202e}'é`"), "a\\0\\u{1b}[31m\\n\\u{202e}'é`");
+        assert_eq!(shown_name(&"é".repeat(NAME_LIMIT_CHARS)), "é".repeat(NAME_LIMIT_CHARS));
+        let long = shown_name(&"é".repeat(NAME_LIMIT_CHARS + 1));
+        assert_eq!(long, "é".repeat(NAME_LIMIT_CHARS) + "…");
+    }
+
+    #[test]
+    fn an_error_is_one_line_whatever_is_in_it() {
+        let error = CompileError::input("a\nhint: b").in_file(Path::new("c\r.wasm")).in_func(1, Some("d\ne"));
+        assert_eq!(error.to_string(), "c\\r.wasm: a\\nhint: b in func 1 `d\\ne`");
     }
 }

@@ -4,10 +4,11 @@
 
 use std::env;
 use std::ffi::{OsStr, OsString};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
-use crate::error::{CompileError, Result};
+use crate::error::{CompileError, Result, plain_reason, printable};
 
 /// C compilers looked for on PATH, in this order.
 const LINKERS: [&str; 4] = ["cc", "gcc", "clang", "clang-22"];
@@ -131,7 +132,8 @@ impl Link<'_> {
             }
             bytes.push(b'\n');
         }
-        std::fs::write(&path, bytes).map_err(|error| CompileError::cannot("write", &path, &error))?;
+        std::fs::write(&path, bytes)
+            .map_err(|error| CompileError::cannot_temporarily("write", &path, &error))?;
         let mut argument = OsString::from("@");
         argument.push(path);
         Ok(vec![argument])
@@ -139,24 +141,30 @@ impl Link<'_> {
 }
 
 impl LinkCommand {
-    /// Runs it. Errors: what the machine lacks, said as such; anything else is our bug and shows what
-    /// the linker said.
-    pub fn run(&self) -> Result<()> {
+    /// Starts it, as the leader of a process group of its own: a compiler driver starts further programs.
+    /// Errors: what the machine lacks.
+    pub fn start(&self) -> Result<RunningLink<'_>> {
+        let mut command = Command::new(&self.program);
+        command.args(&self.arguments).process_group(0);
         // Messages are read below, so they must be English.
-        let output = Command::new(&self.program).args(&self.arguments).env("LC_ALL", "C").output();
-        let output = output.map_err(|error| {
-            CompileError::machine(format!("cannot run the linker {}: {error}", self.program.display()))
-                .hint(INSTALL_HINT)
-        })?;
-        if output.status.success() {
-            return Ok(());
+        command.env("LC_ALL", "C").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        match command.spawn() {
+            Ok(child) => Ok(RunningLink { command: self, child }),
+            Err(error) => Err(self.cannot_run(&error)),
         }
-        Err(self.explain(&String::from_utf8_lossy(&output.stderr)))
+    }
+
+    fn cannot_run(&self, error: &std::io::Error) -> CompileError {
+        let reason = plain_reason(error);
+        CompileError::machine(format!("cannot run the linker {}: {reason}", self.program.display()))
+            .hint(INSTALL_HINT)
     }
 
     fn explain(&self, said: &str) -> CompileError {
-        if said.contains("No space left on device") {
-            return CompileError::machine("cannot write the output: no space left on device");
+        for reason in ["No space left on device", "File too large", "Disk quota exceeded"] {
+            if said.contains(reason) {
+                return CompileError::machine(format!("cannot write the output: {}", reason.to_lowercase()));
+            }
         }
         let lacks_libc = ["Scrt1.o", "rcrt1.o", "crti.o", "-lc:", "-lc\n", "-lm:", "-lm\n", "libc.a"];
         if said.contains("cannot find") && lacks_libc.iter().any(|name| said.contains(name)) {
@@ -175,14 +183,52 @@ impl LinkCommand {
     }
 }
 
-/// `word` so that a POSIX shell reads it as one word.
-pub fn quote(word: &OsStr) -> String {
-    let word = word.to_string_lossy();
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,+:@%".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.into_owned();
+/// A linker at work.
+#[derive(Debug)]
+pub struct RunningLink<'a> {
+    command: &'a LinkCommand,
+    child: Child,
+}
+
+impl RunningLink<'_> {
+    /// Process group of the linker and of what it starts.
+    pub fn group(&self) -> u32 {
+        self.child.id()
     }
-    format!("'{}'", word.replace('\'', "'\\''"))
+
+    /// Waits for the end. Errors: what the machine lacks, said as such; anything else is our bug and shows
+    /// what the linker said.
+    pub fn finish(self) -> Result<()> {
+        let output = self.child.wait_with_output().map_err(|error| self.command.cannot_run(&error))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let said = String::from_utf8_lossy(&output.stderr);
+        // When it was the linker below the compiler driver, the driver says so.
+        if output.status.signal().is_some() || said.contains("terminated with signal") {
+            return Err(CompileError::machine("the linker was killed")
+                .detail(said.trim_end())
+                .hint("is the machine short of memory? `-v` shows the link command"));
+        }
+        Err(self.command.explain(&said))
+    }
+}
+
+/// `word` so that a shell reads it as one word: POSIX's when there is something to read in it, and else
+/// what bash, zsh and POSIX 2024 know.
+pub fn quote(word: &OsStr) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,+:@%".contains(c);
+    match word.to_str() {
+        Some(text) if !text.is_empty() && text.chars().all(is_plain) => text.to_owned(),
+        Some(text) if printable(text) == text => format!("'{}'", text.replace('\'', "'\\''")),
+        _ => {
+            let escaped = word.as_encoded_bytes().iter().map(|&byte| match byte {
+                b' '..=b'~' if !matches!(byte, b'\'' | b'\\') => char::from(byte).to_string(),
+                _ => format!("\\x{byte:02x}"),
+            });
+            format!("$'{}'", escaped.collect::<String>())
+        }
+    }
 }
 
 const INSTALL_HINT: &str =

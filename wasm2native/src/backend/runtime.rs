@@ -55,8 +55,10 @@ impl Bundle {
             Self::Wasi => WASI_ARCHIVE,
         };
         let path = temp_dir.join(self.file_name());
-        std::fs::write(&path, bytes).map_err(|error| CompileError::cannot("write", &path, &error))?;
-        Ok(path)
+        match std::fs::write(&path, bytes) {
+            Ok(()) => Ok(path),
+            Err(error) => Err(CompileError::cannot_temporarily("write", &path, &error)),
+        }
     }
 }
 

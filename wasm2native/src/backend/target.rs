@@ -200,8 +200,11 @@ fn check_triple(triple: &str) -> Result<()> {
     } else {
         "its LLVM back end is not in this build and no runtime for it is installed"
     };
-    Err(CompileError::machine(format!("target `{triple}`: {missing}"))
-        .hint(format!("this build makes code for {DEFAULT_TRIPLE} only")))
+    let error = CompileError::machine(format!("target `{triple}`: {missing}"));
+    Err(match arch {
+        "wasm32" | "wasm64" => error.hint("--target is the machine that the output runs on, not the input's"),
+        _ => error.hint(format!("this build makes code for {DEFAULT_TRIPLE} only")),
+    })
 }
 
 fn check_cpu(cpu: &str) -> Result<()> {

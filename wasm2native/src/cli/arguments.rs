@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind as ClapErrorKind};
-use clap::{ArgAction, Parser, ValueEnum};
+use clap::{ArgAction, CommandFactory, Parser, ValueEnum};
 
 use super::spelling;
 use crate::error::{CompileError, Result};
@@ -152,6 +152,9 @@ impl Arguments {
         if options().any(|argument| argument == "--version" || argument == "-V") {
             return Ok(Request::Version);
         }
+        if let Some(word) = spelling::unknown_word(&arguments) {
+            return Err(unknown_option(word));
+        }
         match Self::try_parse_from(arguments) {
             Ok(arguments) => Ok(Request::Compile(Box::new(arguments))),
             Err(error) => Err(explain(&error)),
@@ -166,17 +169,12 @@ fn explain(error: &clap::Error) -> CompileError {
         Some(ContextValue::Strings(texts)) => Some(texts.join(", ")),
         _ => None,
     };
+    // clap adds what the value is called: `--emit <EMIT>`.
     let option = context(ContextKind::InvalidArg).unwrap_or_default();
-    let option = spelling::from_clap(&option).to_owned();
+    let option = spelling::from_clap(option.split(" <").next().unwrap_or_default());
     let value = context(ContextKind::InvalidValue).unwrap_or_default();
     match error.kind() {
-        ClapErrorKind::UnknownArgument => {
-            let error = CompileError::usage(format!("unknown option `{option}`"));
-            match suggestion(&option, context(ContextKind::SuggestedArg)) {
-                Some(near) => error.hint(format!("did you mean `{near}`?")),
-                None => error.hint("`wasm2native --help` lists the options"),
-            }
-        }
+        ClapErrorKind::UnknownArgument => unknown_option(option),
         ClapErrorKind::InvalidValue if value.is_empty() => {
             CompileError::usage(format!("option `{option}` needs a value"))
         }
@@ -188,15 +186,31 @@ fn explain(error: &clap::Error) -> CompileError {
         ClapErrorKind::ValueValidation => {
             CompileError::usage(format!("`{value}` is no value of `{option}`")).hint("it takes a number")
         }
+        ClapErrorKind::TooManyValues => CompileError::usage(format!("option `{option}` takes no value")),
         _ => CompileError::usage(error.kind().to_string()).hint("`wasm2native --help` shows how to write it"),
     }
 }
 
-/// The option meant by an unknown one.
-fn suggestion(option: &str, claps: Option<String>) -> Option<String> {
-    let letters = |text: &str| text.trim_start_matches('-').to_owned();
-    let close = |known: &&str| strsim::jaro_winkler(&letters(known), &letters(option)) > 0.85;
-    // clap splits `-shred` into single letters and so has nothing near.
-    let near = spelling::single_dash().filter(|known| known.len() > 3).find(close);
-    near.map(str::to_owned).or_else(|| claps.map(|near| spelling::from_clap(&near).to_owned()))
+fn unknown_option(option: &str) -> CompileError {
+    let error = CompileError::usage(format!("unknown option `{option}`"));
+    match nearest_option(option) {
+        Some(near) => error.hint(format!("did you mean `{near}`?")),
+        None => error.hint("`wasm2native --help` lists the options"),
+    }
+}
+
+/// The option that was meant: of those spelled alike the one most alike.
+fn nearest_option(unknown: &str) -> Option<String> {
+    let likeness = |option: &str| strsim::jaro_winkler(letters(option), letters(unknown));
+    let command = Arguments::command();
+    let long = command.get_arguments().filter_map(|argument| argument.get_long());
+    let options = long.map(|long| spelling::from_clap(&format!("--{long}")).to_owned());
+    let alike = options.map(|option| (likeness(&option), option));
+    let nearest = alike.max_by(|(left, _), (right, _): &(f64, String)| left.total_cmp(right));
+    nearest.filter(|(likeness, _)| *likeness > 0.85).map(|(_, option)| option)
+}
+
+/// `--emit=asm` without dashes and value.
+fn letters(option: &str) -> &str {
+    option.trim_start_matches('-').split('=').next().unwrap_or_default()
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::arguments::{Arguments, Bounds, Emit, Level};
 use crate::driver::console::Console;
+use crate::driver::taken_word;
 use crate::error::{CompileError, Result};
 use crate::options::{
     BoundsChecks, CodeOptions, DebugInfo, DirGrant, EnvGrant, InputFile, LinkOptions, ModuleKind, OptLevel,
@@ -162,11 +163,17 @@ fn env_grant(text: &str) -> Result<EnvGrant> {
 fn checked_module_name(name: String) -> Result<String> {
     let is_identifier = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
         && name.starts_with(|c: char| c.is_ascii_alphabetic());
-    if is_identifier {
-        return Ok(name);
+    if !is_identifier {
+        return Err(CompileError::usage(format!("--module-name={name}: not a C identifier"))
+            .hint("letters, digits and underscores, a letter first"));
     }
-    Err(CompileError::usage(format!("--module-name={name}: not a C identifier"))
-        .hint("letters, digits and underscores, a letter first"))
+    match taken_word(&name) {
+        Some(word) => Err(CompileError::usage(format!(
+            "--module-name={name}: `{word}_…` are functions of the C library or the runtime"
+        ))
+        .hint(format!("put another word first: --module-name=m_{name}"))),
+        None => Ok(name),
+    }
 }
 
 fn check_combination(options: &Options) -> Result<()> {

@@ -8,8 +8,9 @@ mod spelling;
 mod text;
 
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 
 use crate::backend::target;
 use crate::driver::{self, signals};
@@ -37,8 +38,8 @@ fn run(arguments: Vec<OsString>) -> u8 {
     }
     match Arguments::parse(arguments) {
         Ok(Request::Compile(arguments)) => finish(compile(&arguments), &reporter),
-        Ok(Request::Help) => print(text::HELP),
-        Ok(Request::Version) => print(&text::version()),
+        Ok(Request::Help) => finish(print(text::HELP), &reporter),
+        Ok(Request::Version) => finish(print(&text::version()), &reporter),
         Err(error) => finish(Err(error), &reporter),
     }
 }
@@ -62,8 +63,12 @@ fn finish(result: Result<(), CompileError>, reporter: &Reporter) -> u8 {
 }
 
 /// Prints to standard output. A reader that has gone away is no error.
-fn print(text: &str) -> u8 {
+fn print(text: &str) -> Result<(), CompileError> {
     let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    0
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(CompileError::cannot("write", Path::new("standard output"), &error))
+        }
+        _ => Ok(()),
+    }
 }

@@ -7,15 +7,11 @@ use std::io::Write;
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 
-use crate::error::{CompileError, ErrorKind};
+use crate::error::{CompileError, ErrorKind, REPORT_HINT};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const HINT: Style = AnsiColor::Cyan.on_default().bold();
 const PROGRAM: Style = Style::new().bold();
-
-/// What to do about a bug of ours.
-const REPORT_HINT: &str =
-    "this is a bug in wasm2native; please report it with the module and the command line";
 
 /// Writes to standard error.
 pub struct Reporter {
@@ -38,7 +34,7 @@ impl Reporter {
         if let Some(detail) = error.detail_text().filter(|detail| !detail.is_empty()) {
             let _ = writeln!(text, "{detail}");
         }
-        if let Some(hint) = error.hint_text().or(is_internal.then_some(REPORT_HINT)) {
+        if let Some(hint) = error.hint_text().or_else(|| is_internal.then(|| REPORT_HINT.to_owned())) {
             let _ = writeln!(text, "{HINT}hint:{HINT:#} {hint}");
         }
         let _ = AutoStream::new(std::io::stderr(), self.color).write_all(text.as_bytes());

@@ -24,6 +24,9 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("-version", "--version"),
 ];
 
+/// Letters of options whose value may follow at once: `-O2`, `-j4`, `-oapp`.
+const TAKES_ATTACHED_VALUE: [char; 3] = ['O', 'j', 'o'];
+
 /// The arguments as clap knows them. What follows `--` is left alone.
 pub fn to_clap(arguments: Vec<OsString>) -> Vec<OsString> {
     let mut is_operand = false;
@@ -34,6 +37,16 @@ pub fn to_clap(arguments: Vec<OsString>) -> Vec<OsString> {
         result.push(normalised.map_or(argument, OsString::from));
     }
     result
+}
+
+/// The first of clap's `arguments` that is one word after one dash but no option of ours. Clap would read
+/// it as single letters and complain about one of them, or not at all; compiler drivers do not join letters.
+pub fn unknown_word(arguments: &[OsString]) -> Option<&str> {
+    let options = arguments.iter().take_while(|argument| *argument != "--");
+    options.filter_map(|argument| argument.to_str()).find(|argument| {
+        let letters = argument.strip_prefix('-').unwrap_or_default();
+        letters.chars().count() > 1 && !letters.starts_with('-') && !letters.starts_with(TAKES_ATTACHED_VALUE)
+    })
 }
 
 fn normalise(argument: &str) -> Option<String> {
@@ -54,11 +67,6 @@ pub fn from_clap(option: &str) -> &str {
     SPELLINGS.iter().find(|(_, clap)| *clap == name).map_or(option, |(user, _)| user)
 }
 
-/// Options with one dash in the help, for suggestions.
-pub fn single_dash() -> impl Iterator<Item = &'static str> {
-    SPELLINGS.iter().map(|(user, _)| *user)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,5 +77,13 @@ mod tests {
         let expected =
             ["--shared", "--march=native", "--print-link-command", "-O1", "app.wasm", "--", "-shared"];
         assert_eq!(to_clap(arguments.map(OsString::from).to_vec()), expected.map(OsString::from));
+    }
+
+    #[test]
+    fn words_after_one_dash_are_never_read_as_letters() {
+        let unknown = |argument: &str| unknown_word(&[argument.into()]).is_some();
+        assert!(["-cg", "-shred", "-Wall", "-v=1", "-é?"].into_iter().all(unknown));
+        assert!(!["-", "-c", "-O2", "-j4", "-oapp", "--shared", "app.wasm", "--"].into_iter().any(unknown));
+        assert_eq!(unknown_word(&["--".into(), "-cg".into()]), None);
     }
 }

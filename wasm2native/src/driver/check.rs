@@ -3,7 +3,7 @@
 
 use super::input::Input;
 use super::{command_for, hints};
-use crate::error::{CompileError, Result};
+use crate::error::{CompileError, Result, shown_name};
 use crate::options::{ModuleKind, Options, OutputKind};
 use crate::wasm::{ExternType, FuncType, Module};
 use w2n_abi::ValueType;
@@ -87,7 +87,7 @@ fn check_imports(module: &Module<'_>, input: &Input) -> Result<()> {
     let mut modules = Vec::new();
     for import in &module.imports {
         if let Some(problem) = problem_of(module, import.module, import.name, &import.ty) {
-            let name = format!("{}.{}", import.module.escape_debug(), import.name.escape_debug());
+            let name = format!("{}.{}", shown_name(import.module), shown_name(import.name));
             unresolved.push(format!("{name} ({problem})"));
             modules.push((import.module, import.name));
         }
@@ -95,7 +95,7 @@ fn check_imports(module: &Module<'_>, input: &Input) -> Result<()> {
     if unresolved.is_empty() {
         return Ok(());
     }
-    let hint = hints::for_imports(&modules).unwrap_or_else(|| {
+    let hint = hints::for_imports(&modules, &input.path).unwrap_or_else(|| {
         format!("a host program can provide imports to a plugin: `{}`", plugin_command(input))
     });
     Err(CompileError::input(summary(&unresolved)).detail(listing(&unresolved)).hint(hint))

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use inkwell::context::Context;
 use inkwell::targets::TargetMachine;
 
-use super::console::Console;
+use super::progress::{Progress, Work};
 use super::timing::{Phase, Timing};
 use crate::backend::diagnostics::{Diagnostics, discard_value_names};
 use crate::backend::object::{Artifact, expose_functions, generate, strip_debug_info};
@@ -37,7 +37,7 @@ pub struct UnitJob<'a> {
     /// Where time is counted.
     pub timing: &'a Timing,
     /// Where progress is shown.
-    pub console: &'a Console,
+    pub progress: &'a Progress,
 }
 
 /// Compiles `unit`, which is the whole module, to text or bitcode.
@@ -56,7 +56,6 @@ pub fn compile_objects(
     jobs: usize,
     directory: &Path,
 ) -> Result<Vec<PathBuf>> {
-    let progress = job.console.progress(units.len());
     let results = in_threads(job, jobs, units, |unit, machine| {
         let bytes = compile(job, unit, machine, Artifact::Object)?;
         let funcs = match job.settings.code.debug_info {
@@ -64,7 +63,6 @@ pub fn compile_objects(
             _ => job.timing.measure(Phase::PcMap, || pc_map::read_funcs(&bytes, job.settings.prefix))?,
         };
         let path = write_object(directory, &format!("unit-{}.o", unit.index), &bytes)?;
-        progress.advance();
         Ok((path, funcs))
     })?;
     let (mut objects, funcs): (Vec<PathBuf>, Vec<Vec<MappedFunc>>) = results.into_iter().unzip();
@@ -89,8 +87,7 @@ fn write_object(directory: &Path, name: &str, bytes: &[u8]) -> Result<PathBuf> {
     let path = directory.join(name);
     match std::fs::write(&path, bytes) {
         Ok(()) => Ok(path),
-        Err(error) => Err(CompileError::cannot("write", &path, &error)
-            .hint("TMPDIR can name another place for temporary files")),
+        Err(error) => Err(CompileError::cannot_temporarily("write", &path, &error)),
     }
 }
 
@@ -124,6 +121,7 @@ fn in_threads<T: Send>(
     units: &[Unit],
     work: impl Fn(&Unit, &TargetMachine) -> Result<T> + Sync,
 ) -> Result<Vec<T>> {
+    job.progress.set(Work::Compiling { done: 0, total: units.len() });
     let next = AtomicUsize::new(0);
     let failed = AtomicBool::new(false);
     let results: Mutex<Vec<Option<Result<T>>>> = Mutex::new(units.iter().map(|_| None).collect());
@@ -132,6 +130,7 @@ fn in_threads<T: Send>(
         while !failed.load(Ordering::Relaxed) {
             let Some(unit) = units.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
             let result = work(unit, &machine);
+            job.progress.unit_done();
             failed.fetch_or(result.is_err(), Ordering::Relaxed);
             results.lock().expect("no thread panics while it holds the lock")[unit.index] = Some(result);
         }

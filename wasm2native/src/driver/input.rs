@@ -1,11 +1,14 @@
 //! Reads the input: a file or standard input, binary or text, and tells apart what only looks like a
 //! core module.
 
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::command_for;
-use crate::error::{CompileError, Result};
+use crate::backend::link::quote;
+use crate::error::{CompileError, Result, shortened};
 use crate::options::InputFile;
 
 /// First bytes of every binary, module or component.
@@ -14,13 +17,19 @@ const MAGIC: &[u8] = b"\0asm";
 /// Version field of a core module; a component has another.
 const CORE_VERSION: &[u8] = &[1, 0, 0, 0];
 
+/// As other engines have it. Something endless may be given, such as a device.
+const SIZE_LIMIT_BYTES: u64 = 1 << 30;
+
+/// Characters of a line that a message shows.
+const LINE_LIMIT_CHARS: usize = 400;
+
 /// A module's bytes, in binary form.
 #[derive(Debug)]
 pub struct Input {
     /// The path as given; `-` for standard input.
     pub path: PathBuf,
     /// The file name without directory and extension; `module` for standard input.
-    pub stem: String,
+    pub stem: OsString,
     /// The binary.
     pub bytes: Vec<u8>,
     /// Whether it came from standard input.
@@ -31,36 +40,39 @@ impl Input {
     /// Reads all of it.
     pub fn read(file: &InputFile) -> Result<Self> {
         let (path, stem, bytes) = match file {
-            InputFile::Stdin => (PathBuf::from("-"), "module".to_owned(), read_stdin()?),
-            InputFile::Path(path) => (path.clone(), stem(path), read_path(path)?),
+            InputFile::Stdin => (PathBuf::from("-"), "module".into(), read_all(std::io::stdin().lock())),
+            InputFile::Path(path) => {
+                check_not_directory(path)?;
+                (path.clone(), stem(path), File::open(path).and_then(read_all))
+            }
         };
-        let bytes = to_binary(bytes).map_err(|error| error.in_file(&path))?;
         let is_stdin = *file == InputFile::Stdin;
+        let source = if is_stdin { Path::new("standard input") } else { &path };
+        let bytes = bytes.map_err(|error| CompileError::cannot("read", source, &error))?;
+        let bytes = to_binary(bytes, &path).map_err(|error| error.in_file(&path))?;
         Ok(Self { path, stem, bytes, is_stdin })
     }
 }
 
-fn stem(path: &Path) -> String {
-    path.file_stem().map_or_else(|| "module".to_owned(), |stem| stem.to_string_lossy().into_owned())
+fn stem(path: &Path) -> OsString {
+    path.file_stem().map_or_else(|| "module".into(), OsStr::to_owned)
 }
 
-fn read_stdin() -> Result<Vec<u8>> {
+fn read_all(source: impl Read) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    match std::io::stdin().lock().read_to_end(&mut bytes) {
-        Ok(_) => Ok(bytes),
-        Err(error) => Err(CompileError::cannot("read", Path::new("standard input"), &error)),
-    }
+    source.take(SIZE_LIMIT_BYTES).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
-fn read_path(path: &Path) -> Result<Vec<u8>> {
-    if path.is_dir() {
-        let error = CompileError::input("is a directory, not a module").in_file(path);
-        return Err(match module_inside(path) {
-            Some(module) => error.hint(format!("did you mean `{}`?", command_for(&module, "", None))),
-            None => error.hint("give the path of a .wasm or .wat file"),
-        });
+fn check_not_directory(path: &Path) -> Result<()> {
+    if !path.is_dir() {
+        return Ok(());
     }
-    std::fs::read(path).map_err(|error| CompileError::cannot("read", path, &error))
+    let error = CompileError::input("is a directory, not a module").in_file(path);
+    Err(match module_inside(path) {
+        Some(module) => error.hint(format!("did you mean `{}`?", command_for(&module, "", None))),
+        None => error.hint("give the path of a .wasm or .wat file"),
+    })
 }
 
 /// The only module in a directory.
@@ -73,31 +85,46 @@ fn module_inside(directory: &Path) -> Option<PathBuf> {
     modules.next().is_none().then_some(first)
 }
 
-fn to_binary(bytes: Vec<u8>) -> Result<Vec<u8>> {
+fn to_binary(bytes: Vec<u8>, path: &Path) -> Result<Vec<u8>> {
     if bytes.is_empty() {
         return Err(CompileError::input("is empty, not a module"));
     }
-    if bytes.starts_with(MAGIC) {
-        let version = bytes.get(4..8);
+    if bytes.len() as u64 == SIZE_LIMIT_BYTES {
+        return Err(CompileError::input("is no module: engines take at most 1 GiB"));
+    }
+    let binary = if bytes.starts_with(MAGIC) { bytes } else { assemble(bytes, path)? };
+    match binary.get(4..8) {
+        None | Some(CORE_VERSION) => Ok(binary),
         // spec: component-model/Binary, a layer field of 1 takes the upper half of the version.
-        if version.is_some_and(|version| version != CORE_VERSION && version[2] == 1) {
-            return Err(component_error());
+        Some([_, _, 1, 0]) => Err(component_error()),
+        Some(version) => {
+            let version = version.iter().rev().fold(0, |number, byte| number << 8 | u32::from(*byte));
+            Err(CompileError::input(format!("is of version {version} of the Wasm binary format, not 1"))
+                .at(4))
         }
-        return Ok(bytes);
     }
-    let Ok(text) = String::from_utf8(bytes) else {
-        return Err(CompileError::input("is neither a Wasm binary (no `\\0asm` at its start) nor text"));
+}
+
+/// The binary of a module in text form.
+fn assemble(bytes: Vec<u8>, path: &Path) -> Result<Vec<u8>> {
+    let text = String::from_utf8(bytes).ok();
+    let is_text = text.as_ref().is_some_and(|text| text.trim_start().starts_with(['(', ';']));
+    let Some(text) = text.filter(|_| is_text) else {
+        let error = CompileError::input("is neither a Wasm binary (no `\\0asm` at its start) nor Wasm text");
+        return Err(error.hint(format!("`file {}` tells what it is", quote(path.as_os_str()))));
     };
-    let is_text = text.trim_start().starts_with(['(', ';']);
-    if !is_text {
-        return Err(CompileError::input("is neither a Wasm binary (no `\\0asm` at its start) nor Wasm text")
-            .hint("`file` may tell what it is"));
-    }
-    wat::parse_str(&text).map_err(|error| {
+    wat::parse_str(&text).map_err(|mut error| {
+        error.set_path(path);
         let text = error.to_string();
         let (message, place) = text.split_once('\n').unwrap_or((&text, ""));
-        CompileError::input(message.to_owned()).detail(place.trim_end().to_owned())
+        CompileError::input(shortened(message, LINE_LIMIT_CHARS)).detail(place_of_error(place))
     })
+}
+
+/// Where the text is wrong: file, line and column, and the line itself unless it is too long to be read.
+fn place_of_error(place: &str) -> &str {
+    let is_short = place.lines().all(|line| line.chars().count() <= LINE_LIMIT_CHARS);
+    if is_short { place.trim_end() } else { place.lines().next().unwrap_or_default() }
 }
 
 fn component_error() -> CompileError {

@@ -10,6 +10,8 @@ mod hints;
 mod input;
 mod output;
 pub mod plugins;
+mod prefix;
+mod progress;
 pub mod signals;
 mod temporary;
 mod timing;
@@ -28,15 +30,31 @@ use compile::{UnitJob, compile_objects, compile_to_bytes};
 use console::Console;
 use input::Input;
 use output::Output;
+use prefix::symbol_prefix;
+pub use prefix::taken_word;
+use progress::{Progress, Work};
 use temporary::TempFiles;
 use timing::{Phase, Timing};
+
+/// What a run of the compiler has at hand.
+#[derive(Clone, Copy)]
+struct Run<'a> {
+    options: &'a Options,
+    console: &'a Console,
+    temp_files: &'a TempFiles,
+    timing: &'a Timing,
+    progress: &'a Progress,
+}
 
 /// Compiles as `options` say. `temp_files` are removed at the end, or by whoever ends the process.
 pub fn run(options: &Options, console: &Console, temp_files: &TempFiles) -> Result<()> {
     let timing = Timing::default();
+    let progress = Progress::start(console);
     let input = timing.measure(Phase::Read, || Input::read(&options.input))?;
-    let result = compile(options, &input, console, temp_files, &timing);
+    let run = Run { options, console, temp_files, timing: &timing, progress: &progress };
+    let result = run.compile(&input);
     temp_files.remove();
+    drop(progress);
     if console.shows_times() {
         console.say(&timing.table());
     }
@@ -52,45 +70,92 @@ pub fn temp_files() -> TempFiles {
     TempFiles::default()
 }
 
-fn compile(
-    options: &Options,
-    input: &Input,
-    console: &Console,
-    temp_files: &TempFiles,
-    timing: &Timing,
-) -> Result<()> {
-    let output = Output::plan(options, input)?;
-    let target = TargetSpec::resolve(&options.target)?;
-    console.verbose(|| format!("reading {} ({} bytes)", input.path.display(), input.bytes.len()));
-    let module = timing.measure(Phase::Parse, || wasm::parse(&input.bytes, &input.stem))?;
-    let kind = check::module_kind(&module, input, options)?;
-    let prefix = options.module_name.clone().unwrap_or_else(|| symbol_prefix(&input.stem));
-    let units = match artifact(options.output_kind) {
-        Artifact::Object => partition(&module, options.code.opt_level),
-        // Text of several LLVM modules cannot be joined into one.
-        _ => vec![Unit { index: 0, funcs: 0..module.bodies.len() as u32 }],
-    };
-    console.verbose(|| {
-        let (functions, bytes) = (module.bodies.len(), module.code_size_bytes());
-        format!(
-            "compiling {functions} functions ({bytes} bytes of code) in {} units for {} {}",
-            units.len(),
-            target.triple(),
-            target.cpu()
-        )
-    });
-    let settings = EmitSettings {
-        code: &options.code,
-        kind,
-        prefix: &prefix,
-        policy: &options.policy,
-        single_unit: units.len() == 1,
-        is_only_module: options.output_kind != OutputKind::Object,
-    };
-    let job = UnitJob { module: &module, settings: &settings, target: &target, timing, console };
-    match artifact(options.output_kind) {
-        Artifact::Object => link(options, &job, &units, &output, temp_files),
-        artifact => output.write(&compile_to_bytes(&job, &units[0], artifact)?, temp_files),
+impl Run<'_> {
+    fn compile(self, input: &Input) -> Result<()> {
+        let Self { options, console, timing, progress, .. } = self;
+        let output = Output::plan(options, input)?;
+        let target = TargetSpec::resolve(&options.target)?;
+        console.verbose(|| format!("reading {} ({} bytes)", input.path.display(), input.bytes.len()));
+        let module =
+            timing.measure(Phase::Parse, || wasm::parse(&input.bytes, &input.stem.to_string_lossy()))?;
+        let kind = check::module_kind(&module, input, options)?;
+        let prefix = options.module_name.clone().unwrap_or_else(|| symbol_prefix(&input.stem));
+        let units = match artifact(options.output_kind) {
+            Artifact::Object => partition(&module, options.code.opt_level),
+            // Text of several LLVM modules cannot be joined into one.
+            _ => vec![Unit { index: 0, funcs: 0..module.bodies.len() as u32 }],
+        };
+        console.verbose(|| {
+            let (functions, bytes) = (module.bodies.len(), module.code_size_bytes());
+            format!(
+                "compiling {functions} functions, {bytes} bytes of code, units: {}, for {} {}",
+                units.len(),
+                target.triple(),
+                target.cpu()
+            )
+        });
+        let settings = EmitSettings {
+            code: &options.code,
+            kind,
+            prefix: &prefix,
+            policy: &options.policy,
+            single_unit: units.len() == 1,
+            is_only_module: options.output_kind != OutputKind::Object,
+        };
+        let job = UnitJob { module: &module, settings: &settings, target: &target, timing, progress };
+        match artifact(options.output_kind) {
+            Artifact::Object => self.link(&job, &units, &output),
+            artifact => output.write(&compile_to_bytes(&job, &units[0], artifact)?, self.temp_files),
+        }
+    }
+
+    fn link(self, job: &UnitJob<'_>, units: &[Unit], output: &Output) -> Result<()> {
+        let Self { options, console, temp_files, .. } = self;
+        let temp_dir = temp_files.directory()?;
+        let kind = match (options.output_kind, options.link.is_static) {
+            (OutputKind::Object, _) => LinkKind::Relocatable,
+            (OutputKind::SharedLibrary, _) => LinkKind::SharedLibrary,
+            (_, false) => LinkKind::Executable,
+            (_, true) => LinkKind::StaticExecutable,
+        };
+        let archive = match kind {
+            LinkKind::Relocatable => None,
+            _ => Some(bundle(job.module).find(job.target.triple(), &temp_dir)?),
+        };
+        let (objects, destination) = if options.link.show_only {
+            (vec![temp_dir.join("unit-0.o")], output.display_path())
+        } else {
+            // A machine without a linker is told so before it spends minutes on code.
+            crate::backend::link::check_linker(options.link.linker.as_deref())?;
+            let jobs = options.jobs.unwrap_or_else(available_jobs);
+            (compile_objects(job, units, jobs, &temp_dir)?, output.link_destination(temp_files)?)
+        };
+        let command = Link {
+            kind,
+            output: &destination,
+            objects: &objects,
+            archive: archive.as_deref(),
+            strip: strip(options),
+            linker: options.link.linker.as_deref(),
+            temp_dir: &temp_dir,
+        }
+        .command()?;
+        if options.link.show_only {
+            console.say(&command.shown());
+            return Ok(());
+        }
+        console.verbose(|| command.shown());
+        self.progress.set(Work::Linking);
+        job.timing.measure(Phase::Link, || {
+            let linker = temp_files.start_writers(|| {
+                let linker = command.start()?;
+                Ok((linker.group(), linker))
+            })?;
+            let result = linker.finish();
+            temp_files.forget_writers();
+            result
+        })?;
+        output.place(&destination, temp_files)
     }
 }
 
@@ -101,51 +166,6 @@ fn artifact(kind: OutputKind) -> Artifact {
         OutputKind::Bitcode => Artifact::Bitcode,
         OutputKind::Executable | OutputKind::SharedLibrary | OutputKind::Object => Artifact::Object,
     }
-}
-
-fn link(
-    options: &Options,
-    job: &UnitJob<'_>,
-    units: &[Unit],
-    output: &Output,
-    temp_files: &TempFiles,
-) -> Result<()> {
-    let temp_dir = temp_files.directory()?;
-    let kind = match (options.output_kind, options.link.is_static) {
-        (OutputKind::Object, _) => LinkKind::Relocatable,
-        (OutputKind::SharedLibrary, _) => LinkKind::SharedLibrary,
-        (_, false) => LinkKind::Executable,
-        (_, true) => LinkKind::StaticExecutable,
-    };
-    let archive = match kind {
-        LinkKind::Relocatable => None,
-        _ => Some(bundle(job.module).find(job.target.triple(), &temp_dir)?),
-    };
-    let (objects, destination) = if options.link.show_only {
-        (vec![temp_dir.join("unit-0.o")], output.display_path())
-    } else {
-        // A machine without a linker is told so before it spends minutes on code.
-        crate::backend::link::check_linker(options.link.linker.as_deref())?;
-        let jobs = options.jobs.unwrap_or_else(available_jobs);
-        (compile_objects(job, units, jobs, &temp_dir)?, output.link_destination(temp_files)?)
-    };
-    let command = Link {
-        kind,
-        output: &destination,
-        objects: &objects,
-        archive: archive.as_deref(),
-        strip: strip(options),
-        linker: options.link.linker.as_deref(),
-        temp_dir: &temp_dir,
-    }
-    .command()?;
-    if options.link.show_only {
-        job.console.say(&command.shown());
-        return Ok(());
-    }
-    job.console.verbose(|| command.shown());
-    job.timing.measure(Phase::Link, || command.run())?;
-    output.place(&destination, temp_files)
 }
 
 fn strip(options: &Options) -> Strip {
@@ -166,44 +186,13 @@ fn available_jobs() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Words that start functions of the C library or the runtime: as a prefix they would make an export
-/// such as `gettime` of `clock.wasm` stand in for `clock_gettime`.
-const TAKEN_PREFIXES: [&str; 12] =
-    ["w2n", "main", "clock", "pthread", "posix", "sched", "sem", "timer", "mq", "shm", "aligned", "malloc"];
-
-/// The prefix of all symbols of a module whose file is called `stem`: a C identifier.
-///
-/// `my app` becomes `my_x20_app`, `2048` becomes `m_2048`, `clock` becomes `m_clock`.
-fn symbol_prefix(stem: &str) -> String {
-    let mut prefix = String::new();
-    // Writing to a String cannot fail.
-    let _ = w2n_abi::symbol::mangle(stem.as_bytes(), &mut prefix);
-    let first_word = prefix.split('_').next().unwrap_or_default();
-    let is_taken =
-        TAKEN_PREFIXES.contains(&first_word) || !first_word.starts_with(|c: char| c.is_ascii_alphabetic());
-    if is_taken { format!("m_{prefix}") } else { prefix }
-}
-
 /// A command line of ours for `input`, to be shown in hints.
 fn command_for(input: &Path, flags: &str, output: Option<PathBuf>) -> String {
+    let looks_like_option = input.as_os_str().as_encoded_bytes().starts_with(b"-") && *input != *"-";
+    let input = if looks_like_option { Path::new(".").join(input) } else { input.to_owned() };
     let mut command = format!("wasm2native {flags}{}", quote(input.as_os_str()));
     if let Some(output) = output {
         command.push_str(&format!(" -o {}", quote(output.as_os_str())));
     }
     command
-}
-
-#[cfg(test)]
-mod tests {
-    use super::symbol_prefix;
-
-    #[test]
-    fn symbol_prefix_is_an_identifier_that_no_library_uses() {
-        assert_eq!(symbol_prefix("app"), "app");
-        assert_eq!(symbol_prefix("my app"), "my_x20_app");
-        assert_eq!(symbol_prefix("2048"), "m_2048");
-        assert_eq!(symbol_prefix("_a"), "m__a");
-        assert_eq!(symbol_prefix("clock"), "m_clock");
-        assert_eq!(symbol_prefix("w2n_module"), "m_w2n_module");
-    }
 }

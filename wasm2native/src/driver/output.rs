@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::command_for;
 use super::input::Input;
 use super::temporary::TempFiles;
+use crate::backend::link::quote;
 use crate::error::{CompileError, Result};
 use crate::options::{Options, OutputFile, OutputKind};
 
@@ -49,7 +50,8 @@ impl Output {
         let destination = match std::fs::metadata(&path) {
             Ok(existing) if existing.is_dir() => {
                 let error = CompileError::machine(format!("the output {} is a directory", path.display()));
-                return Err(error.hint(format!("name a file: -o {}", path.join(&input.stem).display())));
+                let inside = quote(path.join(&input.stem).as_os_str());
+                return Err(error.hint(format!("name a file: -o {inside}")));
             }
             Ok(existing) if !existing.is_file() => Destination::Device(path),
             // Through a symbolic link, so that the link stays and its target is replaced.
@@ -176,7 +178,7 @@ fn cannot_write(path: &Path, error: &std::io::Error) -> CompileError {
             path.display(),
             dir.display()
         ))
-        .hint(format!("make it: `mkdir -p {}`", crate::backend::link::quote(dir.as_os_str())));
+        .hint(format!("make it: `mkdir -p {}`", quote(dir.as_os_str())));
     }
     CompileError::cannot("write", path, error)
 }
@@ -185,13 +187,15 @@ fn cannot_write(path: &Path, error: &std::io::Error) -> CompileError {
 fn derived_path(kind: OutputKind, input: &Input) -> PathBuf {
     let extension = match kind {
         OutputKind::Executable if input.is_stdin => "out",
-        OutputKind::Executable => return input.stem.as_str().into(),
+        OutputKind::Executable => return input.stem.clone().into(),
         OutputKind::SharedLibrary => "so",
         OutputKind::Object => "o",
         OutputKind::Assembly => "s",
         OutputKind::LlvmIr => "ll",
         OutputKind::Bitcode => "bc",
     };
-    let stem = if input.is_stdin { "a" } else { &input.stem };
-    format!("{stem}.{extension}").into()
+    let mut name = if input.is_stdin { "a".into() } else { input.stem.clone() };
+    name.push(".");
+    name.push(extension);
+    name.into()
 }

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use super::compile::{UnitJob, compile_objects};
-use super::console::Console;
+use super::progress::Progress;
 use super::temporary::TempFiles;
 use super::timing::Timing;
 use crate::backend::link::{Link, LinkKind, Strip};
@@ -33,7 +33,7 @@ pub fn compile_plugins(sources: &[PluginSource<'_>], code: &CodeOptions, output:
     // Removed when the last handle is dropped, whatever happens.
     let temp_files = TempFiles::default();
     let temp_dir = temp_files.directory()?;
-    let (timing, console, policy) = (Timing::default(), Console::default(), Policy::default());
+    let (timing, progress, policy) = (Timing::default(), Progress::hidden(), Policy::default());
     let mut objects = Vec::new();
     let mut bundle = Bundle::Runtime;
     for source in sources {
@@ -57,7 +57,7 @@ pub fn compile_plugins(sources: &[PluginSource<'_>], code: &CodeOptions, output:
             settings: &settings,
             target: &target,
             timing: &timing,
-            console: &console,
+            progress: &progress,
         };
         objects.extend(compile_objects(&job, &units, 1, &directory)?);
     }
@@ -71,5 +71,5 @@ pub fn compile_plugins(sources: &[PluginSource<'_>], code: &CodeOptions, output:
         linker: None,
         temp_dir: &temp_dir,
     };
-    link.command()?.run()
+    link.command()?.start()?.finish()
 }

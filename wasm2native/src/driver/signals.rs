@@ -1,7 +1,7 @@
 //! Ends the process cleanly when a signal does: temporary files are removed, and a crash inside LLVM is
 //! reported as our bug with status 70.
 //!
-//! One thread waits for SIGINT, SIGTERM and SIGHUP, which all others block, so cleaning up happens in
+//! One thread waits for SIGINT, SIGTERM, SIGHUP and SIGQUIT, which all others block, so cleaning up happens in
 //! ordinary code. A crashing thread only notes its signal, asks that thread and waits for the end.
 
 use std::io::Write;
@@ -11,9 +11,10 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use libc::c_int;
 
 use super::temporary::TempFiles;
+use crate::error::REPORT_HINT;
 
 /// Signals that end a run from outside.
-const REQUESTS: [c_int; 3] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP];
+const REQUESTS: [c_int; 4] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT];
 
 /// Signals of a crash.
 const CRASHES: [c_int; 5] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGABRT];
@@ -42,13 +43,16 @@ pub fn clean_up_on_signals(temp_files: TempFiles) {
     for signal in CRASHES {
         install(signal);
     }
+    // A file that grows beyond the limit of the shell is an error of the write then, ours or the linker's.
+    // SAFETY: a plain call with valid arguments.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
 }
 
 fn wait(requests: &libc::sigset_t, temp_files: &TempFiles) {
     let mut signal = 0;
     // SAFETY: both pointers are valid; the set holds blocked signals only.
     while unsafe { libc::sigwait(requests, &mut signal) } != 0 {}
-    temp_files.remove();
+    temp_files.abandon();
     match CRASH_SIGNAL.load(Ordering::Acquire) {
         0 => end_by(signal, requests),
         crash => {
@@ -60,8 +64,7 @@ fn wait(requests: &libc::sigset_t, temp_files: &TempFiles) {
                 .unwrap_or("a signal");
             let _ = writeln!(
                 std::io::stderr(),
-                "wasm2native: internal error: the compiler crashed ({name})\n\
-                 hint: this is a bug in wasm2native; please report it with the module and the command line"
+                "wasm2native: internal error: the compiler crashed ({name})\nhint: {REPORT_HINT}"
             );
             // SAFETY: ends the process; nothing else runs.
             unsafe { libc::_exit(INTERNAL_ERROR_STATUS) };

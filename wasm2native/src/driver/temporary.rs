@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::error::{CompileError, Result};
 
@@ -13,7 +16,12 @@ pub struct TempFiles(Arc<Mutex<Paths>>);
 struct Paths {
     directory: Option<tempfile::TempDir>,
     files: Vec<PathBuf>,
+    /// Leader of the process group that writes to them: the linker.
+    writers: Option<u32>,
 }
+
+/// How long processes that were killed may take to be gone.
+const KILL_TIME: Duration = Duration::from_secs(2);
 
 impl TempFiles {
     /// The run's directory, made when first asked for.
@@ -23,8 +31,7 @@ impl TempFiles {
             return Ok(directory.path().to_owned());
         }
         let directory = tempfile::Builder::new().prefix("wasm2native-").tempdir().map_err(|error| {
-            CompileError::cannot("make a directory in", &std::env::temp_dir(), &error)
-                .hint("TMPDIR can name another place for temporary files")
+            CompileError::cannot_temporarily("make a directory in", &std::env::temp_dir(), &error)
         })?;
         let path = directory.path().to_owned();
         paths.directory = Some(directory);
@@ -41,16 +48,55 @@ impl TempFiles {
         self.lock().files.retain(|known| known != file);
     }
 
+    /// Starts processes that write to the files; `start` answers the leader of their group too. No signal
+    /// comes between the start and our knowing of it.
+    pub fn start_writers<T>(&self, start: impl FnOnce() -> Result<(u32, T)>) -> Result<T> {
+        let mut paths = self.lock();
+        let (leader, started) = start()?;
+        paths.writers = Some(leader);
+        Ok(started)
+    }
+
+    /// The processes have ended.
+    pub fn forget_writers(&self) {
+        self.lock().writers = None;
+    }
+
     /// Removes everything.
     pub fn remove(&self) {
+        self.lock().remove();
+    }
+
+    /// Removes everything, and whoever could still write, for a process that is about to end. Threads
+    /// that come to use the files after this wait for that end.
+    pub fn abandon(&self) {
         let mut paths = self.lock();
-        for file in paths.files.drain(..) {
-            let _ = std::fs::remove_file(file);
+        if let Some(leader) = paths.writers.take() {
+            kill_group(leader);
         }
-        paths.directory = None;
+        paths.remove();
+        std::mem::forget(paths);
     }
 
     fn lock(&self) -> MutexGuard<'_, Paths> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Paths {
+    fn remove(&mut self) {
+        for file in self.files.drain(..) {
+            let _ = std::fs::remove_file(file);
+        }
+        self.directory = None;
+    }
+}
+
+/// Kills a process group and waits until it is gone: a linker makes its output again when it is removed.
+fn kill_group(leader: u32) {
+    let Some(group) = i32::try_from(leader).ok().and_then(Pid::from_raw) else { return };
+    let deadline = Instant::now() + KILL_TIME;
+    while kill_process_group(group, Signal::KILL).is_ok() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(1));
     }
 }

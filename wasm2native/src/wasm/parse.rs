@@ -12,7 +12,7 @@ use super::features::{SUPPORTED_FEATURES, needed_proposals};
 use super::index::{FuncIndex, MemoryIndex, TableIndex, TypeIndex};
 use super::module::*;
 use super::names::Names;
-use crate::error::{CompileError, Result};
+use crate::error::{CompileError, Result, shortened};
 
 /// Validates `bytes` as a core Wasm module. `file_stem` is its name unless it has one of its own.
 ///
@@ -28,9 +28,12 @@ pub fn parse<'a>(bytes: &'a [u8], file_stem: &str) -> Result<Module<'a>> {
     Ok(module)
 }
 
-/// A wasmparser error as ours, without its place.
+/// Characters of wasmparser's message that are shown: it quotes names whole.
+const MESSAGE_LIMIT_CHARS: usize = 400;
+
+/// A wasmparser error as ours.
 pub(super) fn malformed(error: BinaryReaderError) -> CompileError {
-    CompileError::input(error.message()).at(error.offset() as usize)
+    CompileError::input(shortened(error.message(), MESSAGE_LIMIT_CHARS)).at(error.offset() as usize)
 }
 
 #[derive(Default)]
