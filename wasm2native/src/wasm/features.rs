@@ -28,6 +28,11 @@ const PROPOSALS: &[(WasmFeatures, &str)] = &[
     (WasmFeatures::CUSTOM_DESCRIPTORS, "custom-descriptors"),
 ];
 
+/// The names of the proposals that modules are refused for.
+pub fn refused_proposals() -> impl Iterator<Item = &'static str> {
+    PROPOSALS.iter().map(|(_, name)| *name)
+}
+
 /// The names of the proposals without which `bytes` does not validate; empty when it is invalid anyway.
 ///
 /// A module is tried with everything we know of; what can be taken away again is not needed.

@@ -10,7 +10,7 @@ mod names;
 mod parse;
 
 pub use const_expr::{ConstExpr, ConstOp};
-pub use features::SUPPORTED_FEATURES;
+pub use features::{SUPPORTED_FEATURES, refused_proposals};
 pub use index::{
     DataIndex, DefinedFuncIndex, ElementIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TypeIndex,
 };
