@@ -8,3 +8,4 @@ pub mod ir;
 pub mod plugin;
 pub mod program;
 pub mod spec;
+pub mod trap;

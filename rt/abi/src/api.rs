@@ -176,7 +176,8 @@ pub struct W2nTrap {
     pub total_frame_count: u32,
     /// Bytes in `message`.
     pub message_len: u32,
-    /// `MemoryOutOfBounds`: first byte of the access, relative to the memory; negative values wrap.
+    /// `MemoryOutOfBounds`: first byte of the access, relative to the memory; negative values wrap. Where a
+    /// guard page caught it, the first byte that could not be touched.
     pub fault_address: u64,
     /// `MemoryOutOfBounds`: bytes of the access.
     pub access_length: u64,

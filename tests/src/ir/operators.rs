@@ -39,7 +39,12 @@ impl OperatorInfo {
 
     /// Whether `operator` is of this kind, whatever its immediates.
     pub fn is_kind_of(&self, operator: &Operator<'_>) -> bool {
+        Self::variant_of(operator) == self.variant
+    }
+
+    /// Name of the variant that `operator` is.
+    pub fn variant_of(operator: &Operator<'_>) -> String {
         let shown = format!("{operator:?}");
-        shown.split([' ', '{', '(']).next() == Some(self.variant)
+        shown.split([' ', '{', '(']).next().unwrap_or_default().to_owned()
     }
 }

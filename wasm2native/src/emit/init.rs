@@ -25,6 +25,7 @@ pub fn emit_initialize<'c>(env: &ModuleEnv<'c, '_>) -> Result<FunctionValue<'c>>
     initializer.emit_active_elements()?;
     initializer.emit_active_data()?;
     if let Some(start) = env.module.start {
+        initializer.translator.stand_at(0);
         initializer.translator.build_call(start, &[])?;
     }
     initializer.translator.builder.build_return(None)?;
@@ -68,6 +69,7 @@ impl<'c> Initializer<'c, '_> {
     fn emit_active_elements(&mut self) -> Result<()> {
         for (number, segment) in self.env.module.elements.iter().enumerate() {
             let index = ElementIndex(number as u32);
+            self.translator.stand_at(segment.module_offset);
             match &segment.mode {
                 SegmentMode::Passive => continue,
                 SegmentMode::Declared => {}
@@ -88,6 +90,7 @@ impl<'c> Initializer<'c, '_> {
         for (number, segment) in self.env.module.data.iter().enumerate() {
             let SegmentMode::Active { index: memory, offset } = &segment.mode else { continue };
             let index = DataIndex(number as u32);
+            self.translator.stand_at(segment.module_offset);
             let start = self.evaluate_offset(offset)?;
             let i64 = self.env.types.i64;
             let length = i64.const_int(segment.bytes.len() as u64, false);

@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::options::BoundsChecks;
 use crate::wasm::MemoryIndex;
 use std::mem::offset_of;
-use w2n_abi::{RtFunc, TrapCode, VmMemory, VmMemoryRef};
+use w2n_abi::{RtFunc, VmMemory, VmMemoryRef};
 
 impl<'c> FuncTranslator<'c, '_> {
     /// Address of the `width` bytes at `index + offset` of a memory, which are accessible or fault
@@ -50,12 +50,23 @@ impl<'c> FuncTranslator<'c, '_> {
         let end = self.builder.build_int_add(address, width, "access_end")?;
         let length = self.memory_length(memory)?;
         let is_outside = self.builder.build_int_compare(IntPredicate::UGT, end, length, "is_outside")?;
+        self.trap_memory_if(is_outside, memory, address, width)
+    }
+
+    /// Traps where `is_outside` holds, for an access to `length` bytes at `address`.
+    fn trap_memory_if(
+        &mut self,
+        is_outside: IntValue<'c>,
+        memory: MemoryIndex,
+        address: IntValue<'c>,
+        length: IntValue<'c>,
+    ) -> Result<()> {
         let trap = self.append_block("trap.memory");
         let next = self.append_block("in_bounds");
         self.builder.build_conditional_branch(is_outside, trap, next)?;
         self.builder.position_at_end(trap);
         let number = self.types().i32.const_int(memory.0.into(), false);
-        let arguments = [self.instance.into(), number.into(), address.into(), width.into()];
+        let arguments = [self.instance.into(), number.into(), address.into(), length.into()];
         self.call_runtime_noreturn(RtFunc::TrapMemory, &arguments)?;
         self.builder.position_at_end(next);
         Ok(())
@@ -73,7 +84,7 @@ impl<'c> FuncTranslator<'c, '_> {
         let memory_length = self.memory_length(memory)?;
         let is_outside =
             self.builder.build_int_compare(IntPredicate::UGT, end, memory_length, "is_outside")?;
-        self.trap_if(is_outside, TrapCode::MemoryOutOfBounds)?;
+        self.trap_memory_if(is_outside, memory, start, length)?;
         self.memory_pointer(memory, start)
     }
 

@@ -87,6 +87,11 @@ impl<'c, 'e> FuncTranslator<'c, 'e> {
         self.mark_location(0);
     }
 
+    /// Says that what follows comes from byte `offset` of the module.
+    pub fn stand_at(&mut self, offset: u32) {
+        self.offset_bytes = offset;
+    }
+
     fn translate_body(&mut self, body: &wasmparser::FunctionBody<'_>, ty: &FuncType) -> Result<()> {
         self.declare_locals(body, ty)?;
         self.push_frame(FrameKind::Block, &ty.results)?;
@@ -166,12 +171,12 @@ impl<'c, 'e> FuncTranslator<'c, 'e> {
     }
 
     /// The block the builder stands in.
-    pub(super) fn current_block(&self) -> inkwell::basic_block::BasicBlock<'c> {
+    pub fn current_block(&self) -> inkwell::basic_block::BasicBlock<'c> {
         self.builder.get_insert_block().expect("the builder always stands in a block")
     }
 
     /// A new block after all others.
-    pub(super) fn append_block(&self, name: &str) -> inkwell::basic_block::BasicBlock<'c> {
+    pub fn append_block(&self, name: &str) -> inkwell::basic_block::BasicBlock<'c> {
         self.env.context.append_basic_block(self.function, name)
     }
 

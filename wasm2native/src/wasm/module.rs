@@ -180,6 +180,8 @@ pub struct ElementSegment {
     pub mode: SegmentMode<TableIndex>,
     /// Its elements.
     pub items: ElementItems,
+    /// Where it is in the module, in bytes.
+    pub module_offset: u32,
 }
 
 impl ElementSegment {
@@ -204,6 +206,8 @@ pub struct DataSegment<'a> {
     pub mode: SegmentMode<MemoryIndex>,
     /// Its bytes.
     pub bytes: &'a [u8],
+    /// Where it is in the module, in bytes.
+    pub module_offset: u32,
 }
 
 impl<'a> Module<'a> {

@@ -199,6 +199,7 @@ impl<'a> ModuleReader<'a> {
             ElementKind::Passive => SegmentMode::Passive,
             ElementKind::Declared => SegmentMode::Declared,
         };
+        let module_offset = element.range.start as u32;
         let items = match element.items {
             wasmparser::ElementItems::Functions(section) => {
                 let mut funcs = Vec::new();
@@ -220,7 +221,7 @@ impl<'a> ModuleReader<'a> {
                 }
             }
         };
-        self.module.elements.push(ElementSegment { mode, items });
+        self.module.elements.push(ElementSegment { mode, items, module_offset });
         Ok(())
     }
 
@@ -232,7 +233,8 @@ impl<'a> ModuleReader<'a> {
             },
             DataKind::Passive => SegmentMode::Passive,
         };
-        self.module.data.push(DataSegment { mode, bytes: data.data });
+        let module_offset = data.range.start as u32;
+        self.module.data.push(DataSegment { mode, bytes: data.data, module_offset });
         Ok(())
     }
 

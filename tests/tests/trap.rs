@@ -1,0 +1,164 @@
+//! Programs that die: the message, the backtrace and the exit status of every trap.
+//!
+//! How: each module of `fixtures/trap` becomes an executable at the levels that it names and with both
+//! kinds of bounds checks; what it must print is computed from its comments and its bytes.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use w2n_abi::{TRAP_EXIT_STATUS, TrapCode};
+use w2n_tests::host::{Import, Library, Type};
+use w2n_tests::program::{compile, fixture, run};
+use w2n_tests::trap::{BOUNDS_CHECKS, TrapFixture};
+
+/// Runs the fixture at all its levels; fails with all that is not as it must be.
+fn dies_as_it_says(name: &str) {
+    let fixture = TrapFixture::read(name);
+    let mut differences = Vec::new();
+    for level in &fixture.levels {
+        for name in fixture.missing_calls(level) {
+            differences.push(format!("{level}: no call of {name}"));
+        }
+        for bounds in BOUNDS_CHECKS {
+            differences.extend(fixture.differences(level, bounds));
+        }
+    }
+    assert!(differences.is_empty(), "{name}: {}", differences.join("\n"));
+}
+
+/// One test per fixture that is an executable.
+macro_rules! fixtures {
+    ($($name:ident)*) => {
+        $(#[test]
+        fn $name() {
+            dies_as_it_says(stringify!($name));
+        })*
+
+        const EXECUTABLES: &[&str] = &[$(stringify!($name)),*];
+    };
+}
+fixtures! {
+    call_indirect
+    conversion
+    data_segment
+    element_segment
+    exit
+    far_offset
+    grow_past_max
+    integer_division
+    load
+    loop_into_libc
+    memory_range
+    stack_overflow
+    stack_overflow_host
+    start_function
+    store
+    straddle
+    table
+    unreachable
+}
+
+const PLUGINS: [&str; 1] = ["host_error"];
+
+/// A host function that fails with words of its own.
+#[test]
+fn host_error() {
+    let fixture = TrapFixture::read("host_error");
+    assert!(fixture.is_plugin);
+    let dir = tempfile::tempdir().unwrap();
+    for level in &fixture.levels {
+        let plugin = dir.path().join(format!("plugin{level}.so"));
+        compile(&fixture.path, &plugin, &["-shared", level]).unwrap_or_else(|reason| panic!("{reason}"));
+        let module = Library::open(&plugin).unwrap().module(w2n_abi::symbol::MODULE).unwrap();
+        let fails = |import: &w2n_tests::host::ExternInfo| {
+            Import::func(&module, Type::decode(&import.func_type), |_| Err("disk on fire".to_owned()))
+        };
+        let imports: Vec<_> = module.imports().iter().map(fails).collect();
+        let failure = module.instantiate(&imports).unwrap().call("run", &[]).unwrap_err();
+        let difference = fixture.cases[0].plugin_difference(&failure.rendered, &fixture.path);
+        assert_eq!(difference, None, "{level}");
+    }
+}
+
+#[test]
+fn no_fixture_is_forgotten() {
+    for entry in fs::read_dir(fixture("trap")).unwrap() {
+        let name = entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned();
+        assert!(EXECUTABLES.contains(&&*name) || PLUGINS.contains(&&*name), "no test runs {name}");
+    }
+}
+
+#[test]
+fn every_trap_code_has_a_fixture() {
+    let names = EXECUTABLES.iter().chain(&PLUGINS);
+    let cases: Vec<_> = names.flat_map(|name| TrapFixture::read(name).cases).collect();
+    for code in TrapCode::ALL {
+        let has_case = cases.iter().any(|case| match code {
+            TrapCode::Exit => case.exits(),
+            code => case.traps_with(code.message()),
+        });
+        assert!(has_case, "no fixture ends with {code:?}");
+    }
+}
+
+/// A frame of more pages than the stack's guard has is probed page by page, so that it cannot step over
+/// it. `count` locals are alive across the recursive call.
+#[test]
+fn big_frames_meet_the_guard_of_the_stack() {
+    let dir = tempfile::tempdir().unwrap();
+    for (level, count) in [("-O0", 8_400), ("-O2", 2_000), ("-O3", 1_000)] {
+        let module = dir.path().join("module.wat");
+        fs::write(&module, big_frame(count)).unwrap();
+        dies_of_stack_overflow(&module, level);
+    }
+}
+
+/// `descend` keeps `count` words of memory in locals across its recursive call.
+fn big_frame(count: u32) -> String {
+    let locals = "i64 ".repeat(count as usize);
+    let load = |local| format!("(local.set {local} (i64.load (i32.const {})))", local * 8);
+    let add = |local| format!("(i64.add (local.get {local}))");
+    let loads: String = (1..=count).map(load).collect();
+    let sums: String = (1..=count).map(add).collect();
+    format!(
+        "(module (memory 4)
+           (func $descend (param i64) (result i64) (local {locals})
+             {loads}
+             (i64.store (i32.const 0) (local.get 0))
+             (call $descend (local.get 1))
+             {sums})
+           (func (export \"_start\") (drop (call $descend (i64.const 1)))))"
+    )
+}
+
+/// Parameters that do not fit in registers are on the stack as well.
+#[test]
+fn many_parameters_meet_the_guard_of_the_stack() {
+    const COUNT: usize = 900;
+    let params = "i64 ".repeat(COUNT);
+    let arguments: String = (0..COUNT).map(|param| format!("(local.get {})", (param + 1) % COUNT)).collect();
+    let zeros = "(i64.const 0)".repeat(COUNT);
+    let source = format!(
+        "(module
+           (func $descend (param {params}) (result i64)
+             (i64.add (call $descend {arguments}) (local.get 7)))
+           (func (export \"_start\") (drop (call $descend {zeros}))))"
+    );
+    let dir = tempfile::tempdir().unwrap();
+    let module = dir.path().join("module.wat");
+    fs::write(&module, source).unwrap();
+    for level in ["-O0", "-O2"] {
+        dies_of_stack_overflow(&module, level);
+    }
+}
+
+fn dies_of_stack_overflow(module: &Path, level: &str) {
+    let executable = module.with_extension("");
+    compile(module, &executable, &[level]).unwrap_or_else(|reason| panic!("{reason}"));
+    let finished = run(&mut Command::new(&executable), b"").unwrap();
+    let said = String::from_utf8_lossy(&finished.stderr);
+    assert_eq!(finished.status, Some(TRAP_EXIT_STATUS), "{level}: {said}");
+    assert!(said.starts_with("wasm2native: trap: call stack exhausted\n"), "{level}: {said}");
+    assert!(said.contains("`descend` at 0x"), "{level}: {said}");
+}
