@@ -4,6 +4,7 @@ use inkwell::module::Linkage;
 use inkwell::values::{BasicValueEnum, FunctionValue, IntValue};
 use std::mem::{offset_of, size_of};
 
+use super::active_data::{DataRun, data_runs, emit_data_loop};
 use crate::env::ModuleEnv;
 use crate::env::layout::Word;
 use crate::env::place::{Mutability, Place};
@@ -87,17 +88,28 @@ impl<'c> Initializer<'c, '_> {
     }
 
     fn emit_active_data(&mut self) -> Result<()> {
-        for (number, segment) in self.env.module.data.iter().enumerate() {
-            let SegmentMode::Active { index: memory, offset } = &segment.mode else { continue };
-            let index = DataIndex(number as u32);
-            self.translator.stand_at(segment.module_offset);
-            let start = self.evaluate_offset(offset)?;
-            let i64 = self.env.types.i64;
-            let length = i64.const_int(segment.bytes.len() as u64, false);
-            self.translator.build_memory_init(index, *memory, start, i64.const_zero(), length)?;
-            self.translator.build_data_drop(index)?;
+        for run in data_runs(self.env.module) {
+            match run {
+                DataRun::Loop(memory, segments) => {
+                    self.translator.stand_at(self.env.module.data[segments.start].module_offset);
+                    emit_data_loop(self.env, &mut self.translator, memory, segments)?;
+                }
+                DataRun::Single(number) => self.emit_data_segment(number)?,
+            }
         }
         Ok(())
+    }
+
+    fn emit_data_segment(&mut self, number: usize) -> Result<()> {
+        let segment = &self.env.module.data[number];
+        let SegmentMode::Active { index: memory, offset } = &segment.mode else { return Ok(()) };
+        let index = DataIndex(number as u32);
+        self.translator.stand_at(segment.module_offset);
+        let start = self.evaluate_offset(offset)?;
+        let i64 = self.env.types.i64;
+        let length = i64.const_int(segment.bytes.len() as u64, false);
+        self.translator.build_memory_init(index, *memory, start, i64.const_zero(), length)?;
+        self.translator.build_data_drop(index)
     }
 
     fn evaluate_offset(&mut self, expr: &ConstExpr) -> Result<IntValue<'c>> {

@@ -3,6 +3,7 @@
 //! A Wasm module is compiled in units, each an LLVM module of its own. How it is divided depends on the
 //! input and the optimisation level alone (INV-8), never on the number of threads.
 
+mod active_data;
 mod constant;
 mod descriptor;
 mod entry;

@@ -63,10 +63,23 @@ impl<'c> FuncTranslator<'c, '_> {
         source_start: IntValue<'c>,
         length: IntValue<'c>,
     ) -> Result<()> {
+        let segment = self.env.layout.data_segment(segment);
+        let field = |field: usize| Place::Field(segment + field as u32);
+        self.build_segment_copy(field, memory, destination_start, source_start, length)
+    }
+
+    /// Copies bytes of the segment whose `VmDataSegment` has its fields at the places that `field` gives.
+    pub fn build_segment_copy(
+        &mut self,
+        field: impl Fn(usize) -> Place<'c>,
+        memory: MemoryIndex,
+        destination_start: IntValue<'c>,
+        source_start: IntValue<'c>,
+        length: IntValue<'c>,
+    ) -> Result<()> {
         let to = self.bounded_range(memory, destination_start, length)?;
         let end = self.builder.build_int_add(source_start, length, "source_end")?;
-        let segment_place = |field| Place::Field(self.env.layout.data_segment(segment) + field as u32);
-        let available = segment_place(offset_of!(VmDataSegment<Word>, length)).load(
+        let available = field(offset_of!(VmDataSegment<Word>, length)).load(
             self.env,
             &self.builder,
             self.instance,
@@ -74,7 +87,7 @@ impl<'c> FuncTranslator<'c, '_> {
             Mutability::Variable,
             "segment_length",
         )?;
-        let data = segment_place(offset_of!(VmDataSegment<Word>, data)).load(
+        let data = field(offset_of!(VmDataSegment<Word>, data)).load(
             self.env,
             &self.builder,
             self.instance,
