@@ -1,7 +1,8 @@
 //! The specification's test suite: what runs it, and what its results must be.
 //!
 //! In the order of a run: [`suite`] finds the files, [`pool`] runs each in a process of its own,
-//! where [`script`] executes the directives and [`expect`] judges results; [`ratchet`] compares the
+//! where [`script`] executes the directives and [`expect`] judges results; [`superseded`] lists the
+//! assertions of old drafts that must fail; [`ratchet`] compares the
 //! totals with those on record, so that nothing fails or is skipped in silence.
 
 pub mod config;
@@ -10,6 +11,7 @@ pub mod pool;
 pub mod ratchet;
 pub mod script;
 pub mod suite;
+pub mod superseded;
 
 use std::collections::BTreeMap;
 use std::fmt;
