@@ -4,6 +4,7 @@
 //! that nothing uses are volatile.
 
 mod fixture;
+mod flow;
 mod operators;
 mod render;
 

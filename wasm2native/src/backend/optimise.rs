@@ -17,14 +17,9 @@ pub fn optimise(module: &Module, machine: &TargetMachine, level: OptLevel) -> Re
         OptLevel::Os => "default<Os>",
         OptLevel::Oz => "default<Oz>",
     };
-    // The C API starts from options in which SLP vectorisation is off; clang has all of these on.
-    let options = PassBuilderOptions::create();
-    options.set_loop_vectorization(true);
-    options.set_loop_slp_vectorization(true);
-    options.set_loop_interleaving(true);
-    options.set_loop_unrolling(true);
+    // `default<O2>` and `default<O3>` turn both vectorisers on, whatever the options say of them.
     module
-        .run_passes(pipeline, machine, options)
+        .run_passes(pipeline, machine, PassBuilderOptions::create())
         .map_err(|error| CompileError::internal(format!("LLVM's passes failed: {error}")))
 }
 
