@@ -16,18 +16,23 @@
  *     w2n_slot_t slots[2];
  *     slots[0] = w2n_i32(40);
  *     slots[1] = w2n_i32(2);
- *     if (w2n_call_export(module, &add, slots, trap) == 0) printf("%d\n", w2n_to_i32(slots[0]));
+ *     if (w2n_call_export(module, &add, slots, 2, trap) == 0) printf("%d\n", w2n_to_i32(slots[0]));
+ *
+ * Each exported function is also a C function, named after the module (its file, or --module-name) and
+ * the export: `int32_t add_add(w2n_instance_t *, int32_t, int32_t)` here. Further results are stored
+ * through pointers behind the parameters. After a trap the results are 0; w2n_take_trap says why.
  *
  * The rules:
  *   - A status is 0, the number of a trap (W2N_TRAP_*), or that of a link error (W2N_ERROR_*).
  *   - A trap ends the call, not the host: instances, that one too, can be used afterwards.
  *   - One thread at a time may use an instance and those linked with it.
+ *   - Instances can be linked with each other if their modules are in the same shared object.
  *   - Host functions must return; leaving one by longjmp or an exception is undefined.
- *   - Do not dlclose a module that has been instantiated: signal handlers and threads may refer to it.
+ *   - A module stays loaded: dlclose does nothing, since signal handlers and threads may refer to it.
  *   - SIGSEGV and SIGBUS are handled while modules run. Handlers installed before the first call are
  *     kept and get every fault that is not a module's; install yours before, or pass on what is not yours.
  *
- * This file is checked against the runtime by a test. C99 and C++, 64-bit machines.
+ * This file is checked against the runtime by a test. C99 and C++11, 64-bit machines.
  */
 #ifndef WASM2NATIVE_H
 #define WASM2NATIVE_H
@@ -104,11 +109,14 @@ typedef struct w2n_bytes {
 /* One argument or result: i32 and f32 in the low 4 bytes, i64 and f64 in the low 8, v128 in all 16, a
  * reference as a pointer in the first 8: a w2n_func_t, or for externref any word, 0 being null. */
 typedef struct w2n_slot {
-#ifdef __cplusplus
-    alignas(16) uint64_t bits[2];
+#if defined(__cplusplus)
+    alignas(16)
+#elif defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
+    _Alignas(16)
 #else
-    _Alignas(16) uint64_t bits[2];
+    __attribute__((aligned(16)))
 #endif
+    uint64_t bits[2];
 } w2n_slot_t;
 
 /* A host function. Arguments are in the slots; it stores its results over them, from slot 0 on. It
@@ -191,7 +199,8 @@ typedef struct w2n_trap {
     uint32_t frame_count;   /* in `frames` */
     uint32_t total_frame_count;
     uint32_t message_len;
-    uint64_t fault_address; /* W2N_TRAP_MEMORY_OUT_OF_BOUNDS: relative to the memory, may be negative */
+    uint64_t fault_address; /* W2N_TRAP_MEMORY_OUT_OF_BOUNDS: first byte of the access, relative to the memory,
+                             * may be negative; with guard pages the first byte that could not be touched */
     uint64_t access_length;
     uint64_t memory_length; /* bytes of the memory at the time */
     char message[W2N_MAX_TRAP_MESSAGE_BYTES]; /* not terminated */
@@ -211,16 +220,19 @@ struct w2n_api {
 
     /* Makes an instance and runs its start function. imports[i] is for import i; those past
      * import_count are W2N_IMPORT_LINKED. All imports are checked before anything is written.
-     * *instance is null unless the status is 0. */
+     * *instance is null unless the status is 0. More imports than the module has, or one of no known
+     * kind: W2N_ERROR_INVALID_ARGUMENT. */
     uint32_t (*instantiate)(const w2n_module_t *module, const w2n_import_t *imports, uint32_t import_count,
                             w2n_instance_t **instance, w2n_trap_t *trap);
-    /* Gives an instance up. It is freed when those linked with it are given up as well. */
+    /* Gives an instance up: no call into it may be under way, and nothing of it may be used afterwards.
+     * It is freed when those linked with it are given up as well. */
     void (*instance_drop)(w2n_instance_t *instance);
     /* 1 and *out, or 0 if the instance exports nothing of this name. */
     uint32_t (*get_export)(w2n_instance_t *instance, const char *name, uint64_t name_len, w2n_extern_t *out);
 
-    /* Calls a function. The slots hold the arguments and take the results. Status. */
-    uint32_t (*call)(const w2n_func_t *func, w2n_slot_t *slots, w2n_trap_t *trap);
+    /* Calls a function. The slots hold the arguments and take the results, whichever are more; fewer
+     * slots than that: W2N_ERROR_INVALID_ARGUMENT. Status. */
+    uint32_t (*call)(const w2n_func_t *func, w2n_slot_t *slots, uint32_t slot_count, w2n_trap_t *trap);
     /* Type of a function: bytes of value types: parameters, a 0, results. */
     w2n_bytes_t (*func_type)(const w2n_func_t *func);
 
@@ -229,13 +241,15 @@ struct w2n_api {
     uint64_t (*memory_size)(const w2n_extern_t *memory);
     int64_t (*memory_grow)(const w2n_extern_t *memory, uint64_t delta_pages);
 
-    /* Tables. Status: W2N_TRAP_TABLE_OUT_OF_BOUNDS. Growth: old size in elements, or -1. */
+    /* Tables. Status: W2N_TRAP_TABLE_OUT_OF_BOUNDS, or W2N_ERROR_INVALID_ARGUMENT for a function of
+     * another shared object. Growth: old size in elements, or -1. */
     uint64_t (*table_size)(const w2n_extern_t *table);
     uint32_t (*table_get)(const w2n_extern_t *table, uint64_t index, w2n_slot_t *value);
     uint32_t (*table_set)(const w2n_extern_t *table, uint64_t index, const w2n_slot_t *value);
     int64_t (*table_grow)(const w2n_extern_t *table, uint64_t delta, const w2n_slot_t *value);
 
-    /* Globals. Status: W2N_ERROR_INVALID_ARGUMENT when an immutable one is set. */
+    /* Globals. Status: W2N_ERROR_INVALID_ARGUMENT when an immutable one is set, or one of functions to
+     * a function of another shared object. */
     uint32_t (*global_get)(const w2n_extern_t *global, w2n_slot_t *value);
     uint32_t (*global_set)(const w2n_extern_t *global, const w2n_slot_t *value);
 
@@ -245,11 +259,14 @@ struct w2n_api {
     /* For host functions: `return api->host_error("disk full", 9);`, `return api->exit(0);` */
     uint32_t (*host_error)(const char *message, uint64_t message_len);
     uint32_t (*exit)(int32_t status);
+    /* Takes the trap that ended the last call of one of the instance's C functions: the status of that
+     * call. *trap is written unless it was 0. A second call answers 0. */
+    uint32_t (*take_trap)(w2n_instance_t *instance, w2n_trap_t *trap);
 };
 
 /* Whether this header and the module's runtime understand each other. Ask before anything else. */
 static inline int w2n_compatible(const w2n_module_t *module) {
-    return module != NULL && module->abi_version == W2N_ABI_VERSION &&
+    return module != NULL && module->api != NULL && module->abi_version == W2N_ABI_VERSION &&
            module->api->abi_version == W2N_ABI_VERSION && module->api->size >= sizeof(w2n_api_t);
 }
 
@@ -285,9 +302,14 @@ static inline uint32_t w2n_get_export(const w2n_module_t *module, w2n_instance_t
 
 /* Calls an exported function. See w2n_api.call. */
 static inline uint32_t w2n_call_export(const w2n_module_t *module, const w2n_extern_t *func, w2n_slot_t *slots,
-                                       w2n_trap_t *trap) {
-    if (func->kind != W2N_FUNC) return W2N_ERROR_INVALID_ARGUMENT;
-    return module->api->call((const w2n_func_t *)func->definition, slots, trap);
+                                       uint32_t slot_count, w2n_trap_t *trap) {
+    const void *definition = func != NULL && func->kind == W2N_FUNC ? func->definition : NULL;
+    return module->api->call((const w2n_func_t *)definition, slots, slot_count, trap);
+}
+
+/* See w2n_api.take_trap. */
+static inline uint32_t w2n_take_trap(const w2n_module_t *module, w2n_instance_t *instance, w2n_trap_t *trap) {
+    return module->api->take_trap(instance, trap);
 }
 
 /* Values into slots and out of them. */

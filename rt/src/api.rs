@@ -26,7 +26,7 @@ pub static w2n_api: W2nApi = W2nApi {
     instantiate,
     instance_drop,
     get_export,
-    call: w2n_call,
+    call,
     func_type,
     memory_data,
     memory_size,
@@ -44,6 +44,10 @@ pub static w2n_api: W2nApi = W2nApi {
 };
 
 const INVALID: u32 = LinkError::InvalidArgument as u32;
+
+fn invalid(report: *mut W2nTrap, what: &[u8]) -> u32 {
+    trap::report_link_error(report, LinkError::InvalidArgument, what)
+}
 
 const NO_BYTES: HostBytes = Slice { ptr: null_mut(), len: 0 };
 
@@ -127,8 +131,15 @@ unsafe extern "C" fn instantiate(
     // SAFETY: the host passes a loaded module, as many imports as it says, and places to write, or null.
     unsafe {
         let (Some(module), Some(out)) = (module.as_ref(), out.as_mut()) else {
-            return trap::report_link_error(report, LinkError::InvalidArgument, b"null module or instance");
+            return invalid(report, b"null module or instance");
         };
+        *out = null_mut();
+        if imports.is_null() && import_count > 0 {
+            return invalid(report, b"null imports");
+        }
+        if u64::from(import_count) > module.imports.len {
+            return invalid(report, b"more imports than the module has");
+        }
         let imports = HostBytes { ptr: imports.cast_mut().cast(), len: u64::from(import_count) };
         instance::instantiate(module, slice(&imports), out, report)
     }
@@ -137,7 +148,7 @@ unsafe extern "C" fn instantiate(
 unsafe extern "C" fn instance_drop(instance: *mut HostInstance) {
     if !instance.is_null() {
         // SAFETY: the host holds the instance and gives it up.
-        unsafe { group::release(instance, true) };
+        unsafe { group::release(instance) };
     }
 }
 
@@ -147,7 +158,7 @@ unsafe extern "C" fn get_export(
     name_len: u64,
     out: *mut W2nExtern,
 ) -> u32 {
-    if instance.is_null() || out.is_null() {
+    if instance.is_null() || out.is_null() || (name.is_null() && name_len > 0) {
         return 0;
     }
     // SAFETY: the host passes a live instance, a name and a place to write.
@@ -187,30 +198,48 @@ pub unsafe fn find_export(instance: *mut HostInstance, name: &[u8]) -> Option<W2
             flags: ty.flags,
             reserved: 0,
             definition,
-            instance: instance.cast(),
+            instance,
             func_type: encoding(module, ty),
         })
     }
 }
 
-/// See [`W2nApi::call`].
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn w2n_call(
+unsafe extern "C" fn call(
     func: *const HostFuncRef,
+    slots: *mut ValueSlot,
+    slot_count: u32,
+    report: *mut W2nTrap,
+) -> u32 {
+    // SAFETY: the host passes a function of a live instance and as many slots as it says, or null.
+    unsafe {
+        let Some(func) = func.as_ref() else { return invalid(report, b"null function") };
+        let Some(ty) = type_of(func) else { return invalid(report, b"function of no known type") };
+        if slots_needed(bytes(&ty.encoding)) > slot_count as usize {
+            return invalid(report, b"a call needs a slot for each parameter, and for each result");
+        }
+        if slot_count > 0 && (slots.is_null() || !slots.is_aligned()) {
+            return invalid(report, b"slots that are null or not aligned to 16 bytes");
+        }
+        call_func(func, ty, slots, report)
+    }
+}
+
+/// Calls a function of a live instance, of which `ty` is the type, with enough slots.
+///
+/// # Safety
+/// The caller vouches for the three.
+pub unsafe fn call_func(
+    func: &HostFuncRef,
+    ty: &FuncTypeDescriptor<HostPointer>,
     slots: *mut ValueSlot,
     report: *mut W2nTrap,
 ) -> u32 {
-    // SAFETY: the host passes a function of a live instance, with room for what its type says.
+    // SAFETY: the caller vouches for function, type and slots.
     unsafe {
-        let Some(func) = func.as_ref() else {
-            return trap::report_link_error(report, LinkError::InvalidArgument, b"null function");
-        };
         if func.is_host != 0 {
             return call_host_func(&*func.instance.cast(), slots, report);
         }
-        let Some(entry) = array_entry(func.instance.cast(), func.type_id) else {
-            return trap::report_link_error(report, LinkError::InvalidArgument, b"function of no known type");
-        };
+        let entry = core::mem::transmute::<HostPointer, ArrayEntry>(ty.array_entry);
         enter::enter(entry, func.code, func.instance, slots, report)
     }
 }
@@ -229,16 +258,33 @@ unsafe fn call_host_func(func: &VmHostFunc<HostPointer>, slots: *mut ValueSlot, 
     }
 }
 
-/// The adapter for a type that the instance's module defines a function of.
-unsafe fn array_entry(instance: *mut HostInstance, type_id: u32) -> Option<ArrayEntry> {
-    // SAFETY: the caller vouches for the instance; ids and types are arrays of the same length.
+/// The instance that a function is of; for a host function, the one that imports it.
+unsafe fn instance_of(func: &HostFuncRef) -> *mut HostInstance {
+    match func.is_host {
+        0 => func.instance.cast(),
+        // SAFETY: the caller vouches for the function, and host functions say so of themselves.
+        _ => unsafe { (*func.instance.cast::<VmHostFunc<HostPointer>>()).caller.cast() },
+    }
+}
+
+/// The type of a function of a live instance, as its module describes it.
+///
+/// # Safety
+/// The caller vouches for the function.
+pub unsafe fn type_of<'a>(func: &HostFuncRef) -> Option<&'a FuncTypeDescriptor<HostPointer>> {
+    // SAFETY: the instance is alive; ids and types are arrays of the same length.
     unsafe {
+        let instance = instance_of(func);
         let module = instance::descriptor(instance);
         let types = func_types(module);
         let ids = core::slice::from_raw_parts(place::<u32>(instance, module.type_ids_offset), types.len());
-        let position = ids.iter().position(|id| *id == type_id)?;
-        core::mem::transmute::<HostPointer, Option<ArrayEntry>>(types[position].array_entry)
+        types.get(ids.iter().position(|id| *id == func.type_id)?)
     }
+}
+
+/// Slots for the parameters or the results of a type, whichever are more.
+fn slots_needed(encoding: &[u8]) -> usize {
+    encoding.split(|code| *code == FUNC_TYPE_SEPARATOR).map(<[u8]>::len).max().unwrap_or(0)
 }
 
 unsafe extern "C" fn func_type(func: *const HostFuncRef) -> HostBytes {
@@ -250,7 +296,8 @@ unsafe extern "C" fn func_type(func: *const HostFuncRef) -> HostBytes {
 unsafe fn definition<'a, T>(external: *const W2nExtern, kind: ExternKind) -> Option<&'a mut T> {
     // SAFETY: the host passes an extern that the API gave it, whose kind says what it is, or null.
     unsafe {
-        let external = external.as_ref().filter(|external| is_kind(external.kind, kind))?;
+        let is_valid = |external: &&W2nExtern| is_kind(external.kind, kind) && !external.instance.is_null();
+        let external = external.as_ref().filter(is_valid)?;
         external.definition.cast::<T>().as_mut()
     }
 }
@@ -302,7 +349,9 @@ unsafe extern "C" fn table_set(table: *const W2nExtern, index: u64, value: *cons
     unsafe {
         let (Some(elements), Some(value)) = (table_of(table), value.as_ref()) else { return INVALID };
         let reference = value.bits[0] as HostPointer;
-        adopt(table, elements.element_type, reference);
+        if !adopt(table, elements.element_type, reference) {
+            return INVALID;
+        }
         table::fill(elements, index, reference, 1).map_or_else(|code| code as u32, |()| 0)
     }
 }
@@ -312,7 +361,9 @@ unsafe extern "C" fn table_grow(table: *const W2nExtern, delta: u64, value: *con
     unsafe {
         let (Some(elements), Some(value)) = (table_of(table), value.as_ref()) else { return -1 };
         let reference = value.bits[0] as HostPointer;
-        adopt(table, elements.element_type, reference);
+        if !adopt(table, elements.element_type, reference) {
+            return -1;
+        }
         table::grow(elements, reference, delta).map_or(-1, |length| length as i64)
     }
 }
@@ -332,27 +383,29 @@ unsafe extern "C" fn global_set(global: *const W2nExtern, value: *const ValueSlo
     unsafe {
         let Some(target) = definition::<ValueSlot>(global, ExternKind::Global) else { return INVALID };
         let Some(value) = value.as_ref().filter(|_| (*global).flags == 1) else { return INVALID };
-        adopt(global, (*global).ty, value.bits[0] as HostPointer);
+        if !adopt(global, (*global).ty, value.bits[0] as HostPointer) {
+            return INVALID;
+        }
         *target = *value;
     }
     0
 }
 
 /// A function that the host puts where an instance can reach it must live as long as that instance.
-unsafe fn adopt(into: *const W2nExtern, ty: u32, reference: HostPointer) {
+/// False for a function that another copy of the runtime made: its type ids mean something else here.
+unsafe fn adopt(into: *const W2nExtern, ty: u32, reference: HostPointer) -> bool {
     if ty != u32::from(ValueType::FuncRef as u8) {
-        return;
+        return true;
     }
     // SAFETY: the host passes an extern of a live instance, and null or a function of another.
     unsafe {
-        let Some(func) = reference.cast::<HostFuncRef>().as_ref() else { return };
-        let instance = match func.is_host {
-            0 => func.instance,
-            _ => (*func.instance.cast::<VmHostFunc<HostPointer>>()).caller,
-        };
-        if !(*into).instance.is_null() {
-            group::link((*into).instance.cast(), instance.cast());
+        let Some(func) = reference.cast::<HostFuncRef>().as_ref() else { return true };
+        let instance = instance_of(func);
+        if instance::descriptor(instance).api != instance::descriptor((*into).instance).api {
+            return false;
         }
+        group::link((*into).instance, instance);
+        true
     }
 }
 

@@ -5,9 +5,9 @@
 
 use w2n_abi::{FUNC_TYPE_SEPARATOR, HostFuncRef, HostInstance, HostPointer, LinkError, ValueSlot, W2nTrap};
 
-use crate::api::w2n_call;
-use crate::instance::{self, owner};
-use crate::types;
+use crate::api::{call_func, type_of};
+use crate::instance::owner;
+use crate::text::bytes;
 
 /// Calls `func` of `instance`. After a trap the results are zero and [`take_trap`] answers it.
 #[unsafe(no_mangle)]
@@ -18,8 +18,10 @@ pub unsafe extern "C" fn w2n_call_export(instance: HostPointer, func: HostPointe
         let func = func.cast_const().cast::<HostFuncRef>();
         let report = &raw mut (*owner(instance.cast())).last_trap;
         (*report).code = 0;
-        if w2n_call(func, slots, report) != 0 {
-            let encoding = instance::slice::<u8>(&types::encoding((*func).type_id));
+        // Every function of an instance is of a type that its module lists.
+        let Some(ty) = type_of(&*func) else { return };
+        if call_func(&*func, ty, slots, report) != 0 {
+            let encoding = bytes(&ty.encoding);
             let results = encoding.iter().rev().take_while(|code| **code != FUNC_TYPE_SEPARATOR).count();
             for position in 0..results {
                 slots.add(position).write(ValueSlot::default());

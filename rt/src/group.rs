@@ -61,19 +61,24 @@ pub unsafe fn link(left: *mut HostInstance, right: *mut HostInstance) {
 pub unsafe fn hold(instance: *mut HostInstance) {
     let _changing = CHANGING.lock();
     // SAFETY: as in `link`.
-    unsafe { (*(*owner(instance)).group).held += 1 };
+    unsafe {
+        (*owner(instance)).is_held = true;
+        (*(*owner(instance)).group).held += 1;
+    }
 }
 
-/// The host no longer holds the instance; frees the group if it held no other.
+/// The host gives the instance up; frees the group if it held no other. Giving it up twice, while
+/// others of the group are held, changes nothing.
 ///
 /// # Safety
-/// The host held the instance, or (instantiation failed) never will: then `was_held` is false.
-pub unsafe fn release(instance: *mut HostInstance, was_held: bool) {
+/// The host held the instance, or (instantiation failed) never will.
+pub unsafe fn release(instance: *mut HostInstance) {
     let changing = CHANGING.lock();
     // SAFETY: as in `link`.
     let group = unsafe { (*owner(instance)).group };
     // SAFETY: as in `link`.
     unsafe {
+        let was_held = core::mem::take(&mut (*owner(instance)).is_held);
         (*group).held -= usize::from(was_held);
         if (*group).held > 0 {
             return;

@@ -10,6 +10,7 @@ use core::ptr::null_mut;
 
 use w2n_abi::*;
 
+use crate::api::w2n_api;
 use crate::enter::{self, ArrayEntry};
 use crate::group::{self, Group};
 use crate::link::{self, Definition};
@@ -26,6 +27,8 @@ type HostFunc = VmHostFunc<HostPointer>;
 pub struct Owner {
     /// Who is linked with it.
     pub group: *mut Group,
+    /// Whether the host has it.
+    pub is_held: bool,
     /// All memories, by index.
     memories: Vec<*mut HostMemory>,
     /// All tables, by index.
@@ -124,7 +127,7 @@ pub unsafe fn instantiate(
     report: *mut W2nTrap,
 ) -> u32 {
     *out = null_mut();
-    if module.abi_version != ABI_VERSION {
+    if module.abi_version != ABI_VERSION || module.api.cast_const() != (&raw const w2n_api).cast() {
         return trap::report_link_error(report, LinkError::AbiVersion, b"module and runtime do not match");
     }
     // SAFETY: the caller vouches for module and imports.
@@ -133,15 +136,14 @@ pub unsafe fn instantiate(
         Err(mismatch) => return mismatch.report(report),
     };
     // SAFETY: the definitions have been checked against the module.
-    let Some(instance) = (unsafe { allocate(module, &definitions) }) else {
-        return trap::report_link_error(report, LinkError::OutOfMemory, b"instance, memories and tables");
+    let instance = match unsafe { allocate(module, &definitions) } {
+        Ok(instance) => instance,
+        Err(what) => return trap::report_link_error(report, LinkError::OutOfMemory, what.as_bytes()),
     };
     for definition in &definitions {
-        if let Definition::Extern(external) = definition
-            && !external.instance.is_null()
-        {
+        if let Definition::Extern(external) = definition {
             // SAFETY: the host vouches for the instances it takes imports from.
-            unsafe { group::link(instance, external.instance.cast()) };
+            unsafe { group::link(instance, external.instance) };
         }
     }
     // SAFETY: the instance is complete but for what `initialize` does.
@@ -152,7 +154,7 @@ pub unsafe fn instantiate(
     // SAFETY: the instance is alive; the host never sees it if it failed.
     unsafe {
         if status != 0 {
-            group::release(instance, false);
+            group::release(instance);
         } else {
             group::hold(instance);
             *out = instance;
@@ -161,17 +163,21 @@ pub unsafe fn instantiate(
     status
 }
 
+/// What the system has no room for.
+type Lacking = &'static str;
+
 /// The block of the instance with everything but what `initialize` does.
-unsafe fn allocate(module: &HostModule, definitions: &[Definition]) -> Option<*mut HostInstance> {
+unsafe fn allocate(module: &HostModule, definitions: &[Definition]) -> Result<*mut HostInstance, Lacking> {
     // SAFETY: the caller vouches for module and definitions.
     unsafe {
         let size = (module.instance_size as usize).max(size_of::<HostInstance>());
         let instance = libc::calloc(1, size).cast::<HostInstance>();
         if instance.is_null() {
-            return None;
+            return Err("no room for the instance");
         }
         let owner = Box::into_raw(Box::new(Owner {
             group: null_mut(),
+            is_held: false,
             memories: Vec::new(),
             tables: Vec::new(),
             own_memories: Vec::new(),
@@ -189,12 +195,12 @@ unsafe fn allocate(module: &HostModule, definitions: &[Definition]) -> Option<*m
         let filled = fill_memories(module, instance, &mut *owner)
             .and_then(|()| fill_tables(module, instance, &mut *owner))
             .and_then(|()| fill_segments(module, instance, &mut *owner));
-        if filled.is_none() {
+        if let Err(lacking) = filled {
             free(instance);
-            return None;
+            return Err(lacking);
         }
         (*owner).group = Group::new(instance);
-        Some(instance)
+        Ok(instance)
     }
 }
 
@@ -321,33 +327,45 @@ unsafe fn fill_func_refs(module: &HostModule, instance: *mut HostInstance) {
     }
 }
 
-unsafe fn fill_memories(module: &HostModule, instance: *mut HostInstance, owner: &mut Owner) -> Option<()> {
+unsafe fn fill_memories(
+    module: &HostModule,
+    instance: *mut HostInstance,
+    owner: &mut Owner,
+) -> Result<(), Lacking> {
     let bounds = link::bounds(module);
     // SAFETY: the descriptor says where each memory goes.
     unsafe {
         for memory in slice::<MemoryDescriptor>(&module.memories) {
-            let mut own = Memory::new(&memory.ty, bounds)?;
+            let mut own = Memory::new(&memory.ty, bounds).ok_or("no addresses or no pages for a memory")?;
             put_memory(instance, memory.ty.offset, &raw mut own.vm, owner);
             owner.own_memories.push(own);
         }
     }
-    Some(())
+    Ok(())
 }
 
-unsafe fn fill_tables(module: &HostModule, instance: *mut HostInstance, owner: &mut Owner) -> Option<()> {
+unsafe fn fill_tables(
+    module: &HostModule,
+    instance: *mut HostInstance,
+    owner: &mut Owner,
+) -> Result<(), Lacking> {
     // SAFETY: the descriptor says where each table goes.
     unsafe {
         for table in slice::<TableDescriptor>(&module.tables) {
-            let mut own = Table::new(&table.ty)?;
+            let mut own = Table::new(&table.ty).ok_or("no room for a table")?;
             *place::<HostPointer>(instance, table.ty.offset) = (&raw mut own.vm).cast();
             owner.tables.push(&raw mut own.vm);
             owner.own_tables.push(own);
         }
     }
-    Some(())
+    Ok(())
 }
 
-unsafe fn fill_segments(module: &HostModule, instance: *mut HostInstance, owner: &mut Owner) -> Option<()> {
+unsafe fn fill_segments(
+    module: &HostModule,
+    instance: *mut HostInstance,
+    owner: &mut Owner,
+) -> Result<(), Lacking> {
     // SAFETY: the descriptor says where each segment goes and what it refers to.
     unsafe {
         for segment in slice::<DataSegmentDescriptor<HostPointer>>(&module.data_segments) {
@@ -357,7 +375,8 @@ unsafe fn fill_segments(module: &HostModule, instance: *mut HostInstance, owner:
         for segment in slice::<ElementSegmentDescriptor<HostPointer>>(&module.element_segments) {
             let offsets = &segment.func_ref_offsets;
             let mut values = Vec::<HostPointer>::new();
-            values.try_reserve_exact(offsets.len as usize).ok()?;
+            let room = values.try_reserve_exact(offsets.len as usize);
+            room.map_err(|_| "no room for an element segment")?;
             if offsets.ptr.is_null() {
                 values.resize(offsets.len as usize, null_mut());
             }
@@ -371,5 +390,5 @@ unsafe fn fill_segments(module: &HostModule, instance: *mut HostInstance, owner:
             owner.element_values.push(values);
         }
     }
-    Some(())
+    Ok(())
 }

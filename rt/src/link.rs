@@ -99,6 +99,7 @@ unsafe fn resolve_one(
             unsafe { matches(module, &wanted.ty, &given.external) }
                 .then_some(Definition::Extern(given.external))
         }
+        Some(given) if given.kind != IMPORT_LINKED => return Err(LinkError::InvalidArgument),
         _ if is_func && !wanted.linked.is_null() => {
             let env = given.map_or(core::ptr::null_mut(), |given| given.env);
             Some(Definition::HostFunc { callback: wanted.linked, env })
@@ -109,12 +110,12 @@ unsafe fn resolve_one(
 }
 
 unsafe fn matches(module: &HostModule, wanted: &ExternDescriptor, given: &W2nExtern) -> bool {
-    if given.kind != wanted.kind || given.definition.is_null() {
+    if given.kind != wanted.kind || given.definition.is_null() || given.instance.is_null() {
         return false;
     }
     // Another copy of the runtime (in another plugin) numbers types differently and does not know our
     // instances. SAFETY: the host vouches for the instances it takes imports from.
-    if !given.instance.is_null() && unsafe { instance::descriptor(given.instance.cast()) }.api != module.api {
+    if unsafe { instance::descriptor(given.instance) }.api != module.api {
         return false;
     }
     // SAFETY: the kind says what the definition is.

@@ -9,7 +9,7 @@ use core::ptr::null_mut;
 use alloc::vec;
 use w2n_abi::*;
 
-use crate::api::{find_export, w2n_call};
+use crate::api::{call_func, find_export, type_of};
 use crate::instance;
 use crate::text::{Text, bytes};
 use crate::trap;
@@ -75,13 +75,16 @@ unsafe fn run(
     // SAFETY: the module is linked into this executable; linked functions take this environment.
     check(unsafe { instance::instantiate(module, &imports, &mut instance, report) })?;
     // SAFETY: the instance was just made.
-    let Some(entry) = (unsafe { find_export(instance, entry) })
+    let func = unsafe { find_export(instance, entry) }
         .filter(|entry| entry.kind == extern_kind_number(ExternKind::Func))
-    else {
+        // SAFETY: the definition of a function is its reference, in the live instance.
+        .map(|entry| unsafe { &*entry.definition.cast::<HostFuncRef>() });
+    // SAFETY: as above.
+    let Some((func, ty)) = func.and_then(|func| Some((func, unsafe { type_of(func) }?))) else {
         return Err(trap::report_link_error(report, LinkError::InvalidArgument, b"no such entry function"));
     };
     // SAFETY: the encoding of a type is constant data of the module.
-    let returns_status = match unsafe { bytes(&entry.func_type) } {
+    let returns_status = match unsafe { bytes(&ty.encoding) } {
         [FUNC_TYPE_SEPARATOR] => false,
         [FUNC_TYPE_SEPARATOR, result] if *result == ValueType::I32 as u8 => true,
         _ => {
@@ -91,7 +94,7 @@ unsafe fn run(
     };
     let mut slots = [ValueSlot::default()];
     // SAFETY: the function takes nothing and returns at most one value.
-    check(unsafe { w2n_call(entry.definition.cast(), slots.as_mut_ptr(), report) })?;
+    check(unsafe { call_func(func, ty, slots.as_mut_ptr(), report) })?;
     Ok(if returns_status { slots[0].bits[0] as c_int } else { 0 })
 }
 

@@ -239,6 +239,6 @@ fn null_report_is_allowed() {
     let func = exported(plain_instance(), "f0").definition.cast();
     let mut slot = ValueSlot { bits: [PAGE, 0] };
     // SAFETY: the function is alive.
-    let status = unsafe { (API.call)(func, &mut slot, null_mut()) };
+    let status = unsafe { (API.call)(func, &mut slot, 1, null_mut()) };
     assert_eq!(status, TrapCode::MemoryOutOfBounds as u32);
 }

@@ -44,6 +44,17 @@ pub enum LinkError {
     InvalidArgument = 0x105,
 }
 
+impl LinkError {
+    /// All link errors.
+    pub const ALL: [Self; 5] = [
+        Self::UnknownImport,
+        Self::IncompatibleImport,
+        Self::OutOfMemory,
+        Self::AbiVersion,
+        Self::InvalidArgument,
+    ];
+}
+
 /// [`W2nImport::kind`]: nothing, or what was linked in under the import's name ([`crate::ImportDescriptor::linked`]).
 pub const IMPORT_LINKED: u32 = 0;
 /// [`W2nImport::kind`]: a host function.
@@ -66,8 +77,8 @@ pub struct W2nExtern {
     pub reserved: u32,
     /// func: `*const VmFuncRef`, table: `*mut VmTable`, memory: `*mut VmMemory`, global: its value.
     pub definition: HostPointer,
-    /// `*mut VmInstance` that exports it.
-    pub instance: HostPointer,
+    /// Instance that exports it.
+    pub instance: *mut HostInstance,
     /// func: encoding of its type. Else empty.
     pub func_type: HostBytes,
 }
@@ -232,6 +243,7 @@ pub struct W2nApi {
     /// Makes an instance: checks all imports before anything is written, then allocates, initialises
     /// and runs the start function. `imports[i]` is for import `i`; those past `import_count` are
     /// [`IMPORT_LINKED`] with a null env. Answers a status; `*instance` is null unless it is 0.
+    /// `InvalidArgument`: a null pointer, more imports than the module has, an import of no known kind.
     pub instantiate: unsafe extern "C" fn(
         module: *const HostModule,
         imports: *const W2nImport,
@@ -240,7 +252,7 @@ pub struct W2nApi {
         trap: *mut W2nTrap,
     ) -> u32,
     /// Gives the instance up. It is freed when no instance linked with it is left. Null does nothing.
-    /// No call into the instance may be under way.
+    /// No call into the instance may be under way, and nothing of it may be used afterwards.
     pub instance_drop: unsafe extern "C" fn(instance: *mut HostInstance),
     /// Looks an export up by name. 1 and `*out` filled in, or 0 if there is none.
     pub get_export: unsafe extern "C" fn(
@@ -251,9 +263,14 @@ pub struct W2nApi {
     ) -> u32,
 
     /// Calls a function. `slots` holds the arguments and takes the results, so it has room for the
-    /// larger number of the two. Status.
-    pub call:
-        unsafe extern "C" fn(func: *const HostFuncRef, slots: *mut ValueSlot, trap: *mut W2nTrap) -> u32,
+    /// larger number of the two. Status; `InvalidArgument` when `slot_count` is less than that, or the
+    /// slots are not aligned to 16 bytes.
+    pub call: unsafe extern "C" fn(
+        func: *const HostFuncRef,
+        slots: *mut ValueSlot,
+        slot_count: u32,
+        trap: *mut W2nTrap,
+    ) -> u32,
     /// Encoding of a function's type: parameters, [`crate::FUNC_TYPE_SEPARATOR`], results.
     pub func_type: unsafe extern "C" fn(func: *const HostFuncRef) -> HostBytes,
 
@@ -268,14 +285,14 @@ pub struct W2nApi {
     pub table_size: unsafe extern "C" fn(table: *const W2nExtern) -> u64,
     /// Reads an element: a reference in the slot's first word. Status: `TableOutOfBounds`.
     pub table_get: unsafe extern "C" fn(table: *const W2nExtern, index: u64, value: *mut ValueSlot) -> u32,
-    /// Writes an element. Status: `TableOutOfBounds`.
+    /// Writes an element. Status: `TableOutOfBounds`; `InvalidArgument` for a function of another runtime.
     pub table_set: unsafe extern "C" fn(table: *const W2nExtern, index: u64, value: *const ValueSlot) -> u32,
     /// Grows a table by `delta` elements that are `value`; its old size, or -1.
     pub table_grow: unsafe extern "C" fn(table: *const W2nExtern, delta: u64, value: *const ValueSlot) -> i64,
 
     /// Reads a global. Status.
     pub global_get: unsafe extern "C" fn(global: *const W2nExtern, value: *mut ValueSlot) -> u32,
-    /// Writes a global. Status; `InvalidArgument` if it is immutable.
+    /// Writes a global. Status; `InvalidArgument` if it is immutable, or for a function of another runtime.
     pub global_set: unsafe extern "C" fn(global: *const W2nExtern, value: *const ValueSlot) -> u32,
 
     /// Renders a trap or link error with its backtrace as an executable prints it: lines that end in

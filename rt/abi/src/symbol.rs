@@ -10,10 +10,6 @@ pub const CALL_EXPORT: &str = "w2n_call_export";
 /// `*const W2nApi` in the runtime: the host API table.
 pub const API: &str = "w2n_api";
 
-/// `u32 w2n_call(*const VmFuncRef, *mut ValueSlot, *mut W2nTrap)`, as [`crate::W2nApi::call`]: called by
-/// the typed C functions of a plugin.
-pub const CALL: &str = "w2n_call";
-
 /// See [`crate::StartInfo::wasi_init`].
 pub const WASI_INIT: &str = "w2n_wasi_init";
 

@@ -198,7 +198,7 @@ pub fn call(instance: *mut HostInstance, name: &str, argument: u64) -> Result<u6
     let mut report = Box::new(W2nTrap::EMPTY);
     let func = exported(instance, name).definition.cast();
     // SAFETY: the function is alive and uses at most four slots.
-    let status = unsafe { (API.call)(func, slots.as_mut_ptr(), &mut *report) };
+    let status = unsafe { (API.call)(func, slots.as_mut_ptr(), slots.len() as u32, &mut *report) };
     if status == 0 {
         return Ok(slots[0].bits[0]);
     }

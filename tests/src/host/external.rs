@@ -62,6 +62,7 @@ impl Extern {
             (self.api().call)(
                 self.raw.definition.cast::<HostFuncRef>().cast_const(),
                 slots.as_mut_ptr(),
+                needed as u32,
                 &mut *trap,
             )
         };
