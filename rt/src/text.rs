@@ -68,21 +68,39 @@ impl<'a> Text<'a> {
         self.push(&digits[first..]);
     }
 
-    /// Appends a name from a module between backquotes. Control characters could steer a terminal, so
-    /// they are escaped.
+    /// Appends a name from a module between backquotes. What could steer a terminal or hide what stands
+    /// beside it is escaped.
     pub fn push_name(&mut self, name: &HostBytes) {
         self.push(b"`");
         // SAFETY: the names of a descriptor are constant data of its module.
-        for &byte in unsafe { bytes(name) } {
-            if byte < b' ' || byte == 0x7f {
-                self.push(b"\\x");
-                self.push(&[b"0123456789abcdef"[usize::from(byte >> 4)]]);
-                self.push(&[b"0123456789abcdef"[usize::from(byte & 15)]]);
-            } else {
-                self.push(&[byte]);
+        let mut rest = unsafe { bytes(name) };
+        while let [first, behind @ ..] = rest {
+            let (acting, harmless) = rest.split_at(acting_len(rest));
+            acting.iter().for_each(|&byte| self.push_escaped(byte));
+            rest = harmless;
+            if acting.is_empty() {
+                self.push(&[*first]);
+                rest = behind;
             }
         }
         self.push(b"`");
+    }
+
+    fn push_escaped(&mut self, byte: u8) {
+        let digit = |half: u8| b"0123456789abcdef"[usize::from(half)];
+        self.push(&[b'\\', b'x', digit(byte >> 4), digit(byte & 15)]);
+    }
+}
+
+/// How many bytes at the start of a text are a character that a terminal acts on: a control character
+/// (U+0000 to U+001F, U+007F to U+009F) or one of no width, such as those that turn the direction of
+/// writing (U+200B to U+200F, U+2028 to U+202E, U+2060 to U+206F).
+fn acting_len(text: &[u8]) -> usize {
+    match text {
+        [0..=0x1f | 0x7f, ..] => 1,
+        [0xc2, 0x80..=0x9f, ..] => 2,
+        [0xe2, 0x80, 0x8b..=0x8f | 0xa8..=0xae, ..] | [0xe2, 0x81, 0xa0..=0xaf, ..] => 3,
+        _ => 0,
     }
 }
 
