@@ -28,6 +28,7 @@
  *   - One thread at a time may use an instance and those linked with it.
  *   - Instances can be linked with each other if their modules are in the same shared object.
  *   - Host functions must return; leaving one by longjmp or an exception is undefined.
+ *   - A process has room for about two hundred shared objects, and for thousands of instances.
  *   - A module stays loaded: dlclose does nothing, since signal handlers and threads may refer to it.
  *   - SIGSEGV and SIGBUS are handled while modules run. Handlers installed before the first call are
  *     kept and get every fault that is not a module's; install yours before, or pass on what is not yours.

@@ -15,7 +15,7 @@ use crate::enter::{self, ArrayEntry};
 use crate::group::{self, Group};
 use crate::link::{self, Definition};
 use crate::lock::Lock;
-use crate::memory::Memory;
+use crate::memory::{Bounds, Memory};
 use crate::table::{HostTable, Table};
 use crate::text::bytes;
 use crate::{trap, types};
@@ -333,10 +333,16 @@ unsafe fn fill_memories(
     owner: &mut Owner,
 ) -> Result<(), Lacking> {
     let bounds = link::bounds(module);
+    let lacking = match bounds {
+        Bounds::Guard => {
+            "no addresses for a memory: 8 GiB with guard pages, less with --bounds-checks=software"
+        }
+        Bounds::Software => "no addresses or no pages for a memory",
+    };
     // SAFETY: the descriptor says where each memory goes.
     unsafe {
         for memory in slice::<MemoryDescriptor>(&module.memories) {
-            let mut own = Memory::new(&memory.ty, bounds).ok_or("no addresses or no pages for a memory")?;
+            let mut own = Memory::new(&memory.ty, bounds).ok_or(lacking)?;
             put_memory(instance, memory.ty.offset, &raw mut own.vm, owner);
             owner.own_memories.push(own);
         }

@@ -102,6 +102,27 @@ fn every_trap_code_has_a_fixture() {
     }
 }
 
+/// Where addresses are few (`ulimit -v`, in kilobytes), guard pages do not fit, and software checks do.
+#[test]
+fn too_few_addresses_are_an_error_that_says_what_helps() {
+    let dir = tempfile::tempdir().unwrap();
+    let module = dir.path().join("module.wat");
+    fs::write(&module, r#"(module (memory 1) (func (export "main") (result i32) (i32.const 42)))"#).unwrap();
+    let limited = |bounds: &str| {
+        let executable = module.with_extension(bounds);
+        let option = format!("--bounds-checks={bounds}");
+        compile(&module, &executable, &[&option]).unwrap_or_else(|reason| panic!("{reason}"));
+        let script = format!("ulimit -v 4000000; exec {}", executable.display());
+        run(Command::new("sh").arg("-c").arg(script), b"").unwrap()
+    };
+    let finished = limited("guard");
+    let said = String::from_utf8_lossy(&finished.stderr);
+    assert_eq!(finished.status, Some(1), "{said}");
+    assert!(said.starts_with("wasm2native: error: out of memory: no addresses for a memory"), "{said}");
+    assert!(said.contains("--bounds-checks=software"), "{said}");
+    assert_eq!(limited("software").status, Some(42));
+}
+
 /// A frame of more pages than the stack's guard has is probed page by page, so that it cannot step over
 /// it. `count` locals are alive across the recursive call.
 #[test]
