@@ -23,13 +23,11 @@ test: build ## everything CI checks: unit, IR, spec, WASI and real-program tests
 	@scripts/setup.sh test
 	scripts/test.sh
 
-check: setup ## format, clippy without warnings, and the rules of tests/tests/tidy.rs
-	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
-	cargo test -p w2n-tests --test tidy
+check: setup ## format, clippy without warnings, and the rules of tests/tests/tidy
+	scripts/check.sh
 
 bless: build ## accept the outputs of snapshot tests; read the diff before you commit it
-	W2N_BLESS=1 INSTA_UPDATE=always cargo test --workspace
+	W2N_BLESS=1 INSTA_UPDATE=always scripts/test.sh
 
 spec: build ## run the specification's test suite and print its table
 	cargo test --release -p w2n-tests --test spec -- --nocapture

@@ -81,9 +81,18 @@ struct Subscription {
 }
 
 enum Kind {
-    Clock { clock: ClockId, timeout: u64, absolute: bool },
+    Clock { clock: ClockId, timeout: Timeout },
     Read(Fd),
     Write(Fd),
+}
+
+/// When a clock is due, in nanoseconds.
+#[derive(Clone, Copy)]
+enum Timeout {
+    /// From the call on.
+    After(u64),
+    /// A time of the clock.
+    At(u64),
 }
 
 struct SubscriptionList {
@@ -121,15 +130,18 @@ fn clock_kind(id: u32, timeout: u64, flags: u16) -> Result<Kind, Errno> {
         return Err(Errno::NotSup);
     }
     match flags {
-        0 => Ok(Kind::Clock { clock, timeout, absolute: false }),
-        ABSTIME => Ok(Kind::Clock { clock, timeout, absolute: true }),
+        0 => Ok(Kind::Clock { clock, timeout: Timeout::After(timeout) }),
+        ABSTIME => Ok(Kind::Clock { clock, timeout: Timeout::At(timeout) }),
         _ => Err(Errno::Inval),
     }
 }
 
 /// When a clock's subscription is due, on its own clock.
-fn deadline(clock: ClockId, timeout: u64, absolute: bool, start: Now) -> u64 {
-    if absolute { timeout } else { start.of(clock).saturating_add(timeout) }
+fn deadline(clock: ClockId, timeout: Timeout, start: Now) -> u64 {
+    match timeout {
+        Timeout::After(nanoseconds) => start.of(clock).saturating_add(nanoseconds),
+        Timeout::At(nanoseconds) => nanoseconds,
+    }
 }
 
 /// What all subscriptions together wait for.
@@ -157,8 +169,8 @@ impl Wait {
 
     fn add(&mut self, fds: &FdTable, subscription: &Subscription, start: Now) -> Result<(), Errno> {
         let (fd, flags) = match subscription.kind {
-            Kind::Clock { clock, timeout, absolute } => {
-                let due = deadline(clock, timeout, absolute, start);
+            Kind::Clock { clock, timeout } => {
+                let due = deadline(clock, timeout, start);
                 let earliest =
                     if clock == ClockId::Realtime { &mut self.realtime } else { &mut self.monotonic };
                 *earliest = Some(earliest.map_or(due, |other| other.min(due)));
@@ -225,8 +237,8 @@ impl Wait {
             hangup: false,
         };
         let (fd, kind, flag) = match subscription.kind {
-            Kind::Clock { clock, timeout, absolute } => {
-                let is_due = deadline(clock, timeout, absolute, start) <= now.of(clock);
+            Kind::Clock { clock, timeout } => {
+                let is_due = deadline(clock, timeout, start) <= now.of(clock);
                 return is_due.then(|| event(0, None));
             }
             Kind::Read(fd) => (fd, 1, PollFlags::IN),

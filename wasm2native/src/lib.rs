@@ -6,7 +6,6 @@
 //! 4. [`emit`]: a whole LLVM module: functions, entries, initialisation, the descriptor.
 //! 5. `backend`: LLVM module to optimised object files and the linked output; knows no Wasm.
 //! 6. [`driver`]: runs them, in parallel, and puts the output in its place.
-#![warn(clippy::unwrap_used)]
 
 pub mod backend;
 pub mod cli;

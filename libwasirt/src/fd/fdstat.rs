@@ -46,18 +46,19 @@ pub fn fd_fdstat_set_flags(
         return Err(Errno::NotSup);
     }
     if flags.and(FdFlags::APPEND) != before.and(FdFlags::APPEND) {
-        set_append(descriptor, flags.contains(FdFlags::APPEND))?;
+        set_append(descriptor, flags)?;
     }
     descriptor.nonblocking = flags.contains(FdFlags::NONBLOCK);
     Ok(())
 }
 
-fn set_append(descriptor: &Descriptor, append: bool) -> Result<(), Errno> {
+/// Gives the host's file the `APPEND` of `flags`.
+fn set_append(descriptor: &Descriptor, flags: FdFlags) -> Result<(), Errno> {
     if matches!(descriptor.file, HostFile::Stdio(_)) {
         return Err(Errno::NotSup);
     }
     let mut host_flags = fcntl_getfl(&descriptor.file)?;
-    host_flags.set(OFlags::APPEND, append);
+    host_flags.set(OFlags::APPEND, flags.contains(FdFlags::APPEND));
     Ok(fcntl_setfl(&descriptor.file, host_flags)?)
 }
 

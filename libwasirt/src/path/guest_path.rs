@@ -9,7 +9,7 @@ use crate::types::GuestPtr;
 /// Longest path in bytes: the host's PATH_MAX, less the NUL that it counts.
 pub const MAX_PATH_SIZE_BYTES: u32 = 4095;
 
-/// A relative path without NULs, 1 to [`MAX_PATH_SIZE_BYTES`] bytes long.
+/// A relative path without NULs, 1 to `MAX_PATH_SIZE_BYTES` bytes long.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GuestPath {
     bytes: Vec<u8>,

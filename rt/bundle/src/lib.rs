@@ -1,12 +1,11 @@
 //! Static archive of the runtime alone, for modules that import nothing from WASI.
 //!
 //! The rule: this crate and only this one defines the panic handler and the allocator; the archive
-//! with WASI has those of `std`.
-#![no_std]
+//! with WASI has those of `std`. Built to unwind, as clippy and rust-analyzer do, this one has, too.
+#![cfg_attr(panic = "abort", no_std)]
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::ffi::c_void;
-use core::panic::PanicInfo;
 
 // What compiled modules link against is in there.
 pub use w2n_rt::{api, runtime, start};
@@ -42,8 +41,9 @@ unsafe impl GlobalAlloc for LibcAllocator {
 static ALLOCATOR: LibcAllocator = LibcAllocator;
 
 /// A panic is a bug of the runtime: nothing of the program can be trusted any more.
+#[cfg(panic = "abort")]
 #[panic_handler]
-fn panic(_: &PanicInfo) -> ! {
+fn panic(_: &core::panic::PanicInfo) -> ! {
     let message = b"wasm2native: bug in the runtime\n";
     // SAFETY: write reads the message, and abort does not return.
     unsafe {

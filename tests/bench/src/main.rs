@@ -41,7 +41,7 @@ fn run() -> Result<(), String> {
     let mut measured = Vec::new();
     report::print_header();
     for program in source::programs(&output_dir)? {
-        if !names.is_empty() && !names.iter().any(|name| *name == program.name) {
+        if !names.is_empty() && !names.contains(&program.name) {
             continue;
         }
         let built = Built::new(&program, work.path())?;

@@ -24,10 +24,13 @@ pub struct Import {
     _external: Option<Extern>,
 }
 
+/// The closure behind a host function.
+type Body = dyn Fn(&[Value]) -> HostResult;
+
 struct HostFunc {
     ty: Type,
     api: &'static W2nApi,
-    body: Box<dyn Fn(&[Value]) -> HostResult>,
+    body: Box<Body>,
 }
 
 impl Import {

@@ -1,0 +1,140 @@
+//! What is dangerous or stated once may be named in few places, each with its reason.
+
+use super::source::{Problem, SourceFile, lines_with_word};
+
+/// Words that may stand in certain files only.
+pub struct Confined {
+    /// What the words are for.
+    about: &'static str,
+    words: &'static [&'static str],
+    /// The folder in which the rule holds.
+    within: &'static str,
+    /// Files below `within` where the words may stand, and what for.
+    places: &'static [(&'static str, &'static str)],
+}
+
+/// All of them.
+pub const CONFINED: &[Confined] = &[
+    Confined {
+        about: "makes pointers, and only address.rs makes those into linear memory (INV-2)",
+        words: &[
+            "build_gep",
+            "build_in_bounds_gep",
+            "build_struct_gep",
+            "build_int_to_ptr",
+            "const_gep",
+            "const_in_bounds_gep",
+            "const_to_pointer",
+        ],
+        within: "wasm2native/src",
+        places: &[
+            ("translate/address.rs", "linear memory"),
+            ("translate/bulk.rs", "bytes of a data segment"),
+            ("translate/table.rs", "an element of a table"),
+            ("env/module_env.rs", "a field of a structure of the ABI"),
+            ("emit/descriptor.rs", "a constant inside of constant text"),
+            ("emit/active_data.rs", "an element of the constant list of segments"),
+        ],
+    },
+    Confined {
+        about: "says which alias class an access is of (INV-6)",
+        words: &["alias.mark", "AliasClass::LinearMemory", "AliasClass::InstanceState"],
+        within: "wasm2native/src",
+        places: &[
+            ("env/place.rs", "instance state"),
+            ("env/alias.rs", "where the classes are made"),
+            ("translate/address.rs", "loads and stores of linear memory"),
+            ("translate/bulk.rs", "operators on whole ranges of linear memory"),
+        ],
+    },
+    Confined {
+        about: "turns addresses into references, and only guest.rs does so for the guest's (INV-7)",
+        words: &[
+            "from_raw_parts",
+            "from_raw_parts_mut",
+            "copy_nonoverlapping",
+            ".offset",
+            "ptr::read",
+            "ptr::write",
+        ],
+        within: "libwasirt/src",
+        places: &[("guest.rs", "guest memory")],
+    },
+    Confined {
+        about: "opens files, and only resolve.rs does so by a guest's path (INV-7)",
+        words: &["openat", "openat2", "OpenOptions", "File::open", "std::fs", "libc::open"],
+        within: "libwasirt/src",
+        places: &[
+            ("path/resolve.rs", "guest paths"),
+            ("grants.rs", "directories that the user of the program grants"),
+        ],
+    },
+    Confined {
+        about: "changes what LLVM may assume of every function",
+        words: &["create_string_attribute", "create_enum_attribute"],
+        within: "wasm2native/src",
+        places: &[("env/module_env.rs", "the attributes of Wasm functions")],
+    },
+    Confined { about: "is global state", words: &["static mut"], within: "wasm2native/src", places: &[] },
+];
+
+/// Confined words outside of their places.
+pub fn words_in_place(file: &SourceFile) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for confined in CONFINED.iter().filter(|confined| file.is_in(confined.within)) {
+        if confined.places.iter().any(|(place, _)| is_at(file, confined, place)) {
+            continue;
+        }
+        for word in confined.words {
+            for line in lines_with_word(&file.product_code, word) {
+                problems.push(Problem::new(line, format!("{word} {}", confined.about)));
+            }
+        }
+    }
+    problems
+}
+
+fn is_at(file: &SourceFile, confined: &Confined, place: &str) -> bool {
+    file.path == format!("{}/{place}", confined.within)
+}
+
+/// Places where none of the words stands any more.
+pub fn stale_places(files: &[SourceFile]) -> Vec<String> {
+    let mut stale = Vec::new();
+    for confined in CONFINED {
+        for (place, reason) in confined.places {
+            let file = files.iter().find(|file| is_at(file, confined, place));
+            let is_used = file.is_some_and(|file| {
+                confined.words.iter().any(|word| !lines_with_word(&file.product_code, word).is_empty())
+            });
+            if !is_used || reason.is_empty() {
+                stale.push(format!("{}/{place}: none of {:?}", confined.within, confined.words));
+            }
+        }
+    }
+    stale
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_out_of_its_place_is_found() {
+        let check = |path: &str, text: &str| words_in_place(&SourceFile::new(path, text.to_owned())).len();
+        let gep = "fn a() { b.build_gep(c) }\n";
+        assert_eq!(check("wasm2native/src/translate/control.rs", gep), 1);
+        assert_eq!(check("wasm2native/src/translate/address.rs", gep), 0);
+        assert_eq!(check("rt/src/memory.rs", gep), 0);
+        assert_eq!(check("libwasirt/src/path/open.rs", "fn a() { rustix::fs::openat(b) }\n"), 1);
+        assert_eq!(check("libwasirt/src/args.rs", "fn a() { slice::from_raw_parts(b, 1) }\n"), 1);
+        assert_eq!(check("libwasirt/src/args.rs", "// from_raw_parts\n"), 0);
+        assert_eq!(check("wasm2native/src/cli/mod.rs", "static mut A: u8 = 0;\n"), 1);
+    }
+
+    #[test]
+    fn a_place_without_its_word_is_found() {
+        let count: usize = CONFINED.iter().map(|confined| confined.places.len()).sum();
+        assert_eq!(stale_places(&[]).len(), count);
+    }
+}
