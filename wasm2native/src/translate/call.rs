@@ -88,15 +88,14 @@ impl<'c> FuncTranslator<'c, '_> {
 
     fn missing_or_mismatched(&mut self, actual_type: IntValue<'c>) -> Result<IntValue<'c>> {
         let i32 = self.types().i32;
-        let code = |code: TrapCode| i32.const_int(code as u64, false);
         let is_null = self.builder.build_int_compare(
             IntPredicate::EQ,
             actual_type,
             i32.const_zero(),
             "entry_is_null",
         )?;
-        let missing = code(TrapCode::UninitializedElement);
-        let mismatched = code(TrapCode::IndirectCallTypeMismatch);
+        let missing = self.trap_code(TrapCode::UninitializedElement);
+        let mismatched = self.trap_code(TrapCode::IndirectCallTypeMismatch);
         Ok(self.builder.build_select(is_null, missing, mismatched, "trap_code")?.into_int_value())
     }
 

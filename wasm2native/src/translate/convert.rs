@@ -80,10 +80,9 @@ impl<'c> FuncTranslator<'c, '_> {
     }
 
     fn why_not_int(&mut self, operand: FloatValue<'c>) -> Result<IntValue<'c>> {
-        let code = |code: TrapCode| self.types().i32.const_int(code as u64, false);
         let is_nan = self.builder.build_float_compare(FloatPredicate::UNO, operand, operand, "is_nan")?;
-        let (invalid, overflow) =
-            (code(TrapCode::InvalidConversionToInteger), code(TrapCode::IntegerOverflow));
+        let invalid = self.trap_code(TrapCode::InvalidConversionToInteger);
+        let overflow = self.trap_code(TrapCode::IntegerOverflow);
         Ok(self.builder.build_select(is_nan, invalid, overflow, "trap_code")?.into_int_value())
     }
 

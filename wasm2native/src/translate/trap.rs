@@ -73,7 +73,8 @@ impl<'c> FuncTranslator<'c, '_> {
         Ok(self.builder.build_call(runtime::declaration(self.env, func), arguments, name)?)
     }
 
-    fn trap_code(&self, code: TrapCode) -> IntValue<'c> {
+    /// The number of a trap code, as the runtime takes it.
+    pub(super) fn trap_code(&self, code: TrapCode) -> IntValue<'c> {
         self.types().i32.const_int(code as u64, false)
     }
 }
