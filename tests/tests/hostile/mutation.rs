@@ -24,7 +24,7 @@ use crate::mutant::mutant;
 use crate::shapes::compile;
 
 /// Where the random choices start.
-const SEED: u64 = 0x5eed_0f_ba5e;
+const SEED: u64 = 0x5e_ed0f_ba5e;
 
 /// Mutants to be made.
 const MUTANT_COUNT: usize = 20_000;
