@@ -167,13 +167,19 @@ fn standard_input_and_output_work() {
     holds(&output, 0, &[]);
     assert!(String::from_utf8_lossy(&output.stdout).contains("w2n_module_module:"));
     assert_eq!(bench.files(), ["app.wat"]);
+    bench.fails(&["-"], 1, &["<stdin>: is empty, not a module"]);
 }
 
 #[test]
 fn bytes_depend_neither_on_threads_nor_on_the_directory() {
-    let (one, other) = (Bench::new(ANSWER), Bench::new(ANSWER));
-    one.succeeds(&["-j1", "app.wat"]);
-    other.succeeds(&["-j", "4", "app.wat"]);
+    // Each function is nearly as large as a unit of -O0.
+    let code = "i32.const 1 i32.add ".repeat(150_000);
+    let func = format!("(func (result i32) i32.const 0 {code})");
+    let module = format!(r#"(module {func} {func} {func} (func (export "main") (result i32) call 2))"#);
+    let (one, other) = (Bench::new(&module), Bench::new(&module));
+    holds(&one.succeeds(&["-j1", "-O0", "-v", "app.wat"]), 0, &["units: 3,"]);
+    other.succeeds(&["-j", "4", "-O0", "app.wat"]);
+    assert_eq!(exit_status(&one.path("app")), Some(150_000 % 256));
     let bytes = |bench: &Bench| fs::read(bench.path("app")).expect("the output");
     assert!(bytes(&one) == bytes(&other), "two runs gave different bytes");
 }
@@ -208,6 +214,8 @@ fn command_line_errors_exit_2_with_a_hint() {
         (&["-j0", "app.wat"], &["at least one thread"]),
         (&["-c", "-S", "app.wat"], &["-c and -S both say what to make"]),
         (&["-o", "app"], &["no input file"]),
+        (&[""], &["the name of the input is empty"]),
+        (&["--target=", "app.wat"], &["--target: the name is empty"]),
         (&["app.wat", "b.wasm"], &["more than one input file: b.wasm"]),
         (&["-march=pdp11", "app.wat"], &["unknown processor `pdp11`", "x86-64-v3"]),
         (&["--module-name=a b", "app.wat"], &["not a C identifier"]),

@@ -220,6 +220,23 @@ fn a_limit_on_the_size_of_files_is_an_error_like_others() {
 }
 
 #[test]
+fn too_little_memory_is_not_our_bug() {
+    // Enough to start with, not enough for what LLVM makes of this.
+    let code = "i32.const 0 i32.const 0 i32.load i32.const 1 i32.add i32.store ".repeat(100_000);
+    let bench = Bench::new(&format!(r#"(module (memory 1) (func (export "main") {code}))"#));
+    let temp = tempfile::tempdir().expect("a temporary directory");
+    for (limit_kib, text) in [(400_000, "cannot start a thread: "), (650_000, "error: out of memory\nhint: ")]
+    {
+        let script = format!("ulimit -v {limit_kib}; exec {} -O0 app.wat", compiler().display());
+        let mut shell = Command::new("bash");
+        shell.args(["-c", &script]).current_dir(bench.dir()).env("TMPDIR", temp.path()).env_remove("CC");
+        holds(&shell.output().expect("bash runs"), 1, &[text]);
+        assert_eq!(bench.files(), ["app.wat"]);
+        assert_eq!(fs::read_dir(temp.path()).expect("a readable directory").count(), 0);
+    }
+}
+
+#[test]
 fn a_failed_run_keeps_the_old_output() {
     let bench = Bench::new(IMPORTS);
     bench.write("app", b"old");

@@ -19,6 +19,9 @@ pub fn options(arguments: &Arguments) -> Result<(Options, Console)> {
     if arguments.jobs == Some(0) {
         return Err(CompileError::usage("-j0: at least one thread is needed"));
     }
+    if arguments.target.as_deref() == Some("") {
+        return Err(CompileError::usage("--target: the name is empty"));
+    }
     let module_name = arguments.module_name.clone().map(checked_module_name).transpose()?;
     let options = Options {
         input: input(arguments)?,
@@ -56,6 +59,7 @@ fn input(arguments: &Arguments) -> Result<InputFile> {
             Err(CompileError::usage("no input file").hint("`wasm2native app.wasm -o app` compiles app.wasm"))
         }
         [only] if only == "-" => Ok(InputFile::Stdin),
+        [only] if only.is_empty() => Err(CompileError::usage("the name of the input is empty")),
         [only] => Ok(InputFile::Path(PathBuf::from(only))),
         [_, second, ..] => Err(CompileError::usage(format!("more than one input file: {}", shown(second)))
             .hint("compile each with -c and --module-name=NAME, then link the objects")),

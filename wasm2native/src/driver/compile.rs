@@ -17,7 +17,7 @@ use crate::backend::optimise::optimise;
 use crate::backend::pc_map::{self, Bodies, MappedFunc};
 use crate::backend::target::TargetSpec;
 use crate::emit::{EmitSettings, Unit, emit_unit};
-use crate::error::{CompileError, Result};
+use crate::error::{CompileError, Result, plain_reason};
 use crate::options::DebugInfo;
 use crate::wasm::Module;
 
@@ -140,9 +140,7 @@ fn in_threads<T: Send>(
         let mut threads = Vec::new();
         for _ in 0..jobs.clamp(1, units.len()) {
             let thread = std::thread::Builder::new().stack_size(STACK_SIZE_BYTES).spawn_scoped(scope, run);
-            threads.push(
-                thread.map_err(|error| CompileError::machine(format!("cannot start a thread: {error}")))?,
-            );
+            threads.push(thread.map_err(|error| cannot_start_thread(&error))?);
         }
         for thread in threads {
             // A panic was reported where it happened; it goes on from here to set the exit status.
@@ -152,4 +150,9 @@ fn in_threads<T: Send>(
     })?;
     let results = results.into_inner().expect("no thread panics while it holds the lock");
     results.into_iter().flatten().collect()
+}
+
+fn cannot_start_thread(error: &std::io::Error) -> CompileError {
+    CompileError::machine(format!("cannot start a thread: {}", plain_reason(error)))
+        .hint("its stack takes 256 MiB of address space; is there a limit (`ulimit -v`) or one on processes?")
 }

@@ -46,11 +46,15 @@ impl Input {
                 (path.clone(), stem(path), File::open(path).and_then(read_all))
             }
         };
-        let is_stdin = *file == InputFile::Stdin;
-        let source = if is_stdin { Path::new("standard input") } else { &path };
-        let bytes = bytes.map_err(|error| CompileError::cannot("read", source, &error))?;
-        let bytes = to_binary(bytes, &path).map_err(|error| error.in_file(&path))?;
-        Ok(Self { path, stem, bytes, is_stdin })
+        let mut input = Self { path, stem, bytes: Vec::new(), is_stdin: *file == InputFile::Stdin };
+        let bytes = bytes.map_err(|error| CompileError::cannot("read", input.shown_path(), &error))?;
+        input.bytes = to_binary(bytes, &input).map_err(|error| error.in_file(input.shown_path()))?;
+        Ok(input)
+    }
+
+    /// The path as messages show it, as clang does.
+    pub fn shown_path(&self) -> &Path {
+        if self.is_stdin { Path::new("<stdin>") } else { &self.path }
     }
 }
 
@@ -85,14 +89,15 @@ fn module_inside(directory: &Path) -> Option<PathBuf> {
     modules.next().is_none().then_some(first)
 }
 
-fn to_binary(bytes: Vec<u8>, path: &Path) -> Result<Vec<u8>> {
+/// `bytes` in binary form; `input` has the rest.
+fn to_binary(bytes: Vec<u8>, input: &Input) -> Result<Vec<u8>> {
     if bytes.is_empty() {
         return Err(CompileError::input("is empty, not a module"));
     }
     if bytes.len() as u64 == SIZE_LIMIT_BYTES {
         return Err(CompileError::input("is no module: engines take at most 1 GiB"));
     }
-    let binary = if bytes.starts_with(MAGIC) { bytes } else { assemble(bytes, path)? };
+    let binary = if bytes.starts_with(MAGIC) { bytes } else { assemble(bytes, input)? };
     match binary.get(4..8) {
         None | Some(CORE_VERSION) => Ok(binary),
         // spec: component-model/Binary, a layer field of 1 takes the upper half of the version.
@@ -106,15 +111,18 @@ fn to_binary(bytes: Vec<u8>, path: &Path) -> Result<Vec<u8>> {
 }
 
 /// The binary of a module in text form.
-fn assemble(bytes: Vec<u8>, path: &Path) -> Result<Vec<u8>> {
+fn assemble(bytes: Vec<u8>, input: &Input) -> Result<Vec<u8>> {
     let text = String::from_utf8(bytes).ok();
     let is_text = text.as_ref().is_some_and(|text| text.trim_start().starts_with(['(', ';']));
     let Some(text) = text.filter(|_| is_text) else {
         let error = CompileError::input("is neither a Wasm binary (no `\\0asm` at its start) nor Wasm text");
-        return Err(error.hint(format!("`file {}` tells what it is", quote(path.as_os_str()))));
+        return Err(match input.is_stdin {
+            true => error,
+            false => error.hint(format!("`file {}` tells what it is", quote(input.path.as_os_str()))),
+        });
     };
     wat::parse_str(&text).map_err(|mut error| {
-        error.set_path(path);
+        error.set_path(input.shown_path());
         let text = error.to_string();
         let (message, place) = text.split_once('\n').unwrap_or((&text, ""));
         CompileError::input(shortened(message, LINE_LIMIT_CHARS)).detail(place_of_error(place))

@@ -60,7 +60,7 @@ pub fn run(options: &Options, console: &Console, temp_files: &TempFiles) -> Resu
     }
     result.map_err(|error| match error.kind() {
         // What the machine or the command line lacks is not the input's fault.
-        ErrorKind::Input if !error.is_about_machine() => error.in_file(&input.path),
+        ErrorKind::Input if !error.is_about_machine() => error.in_file(input.shown_path()),
         _ => error,
     })
 }
@@ -75,7 +75,7 @@ impl Run<'_> {
         let Self { options, console, timing, progress, .. } = self;
         let output = Output::plan(options, input)?;
         let target = TargetSpec::resolve(&options.target)?;
-        console.verbose(|| format!("reading {} ({} bytes)", input.path.display(), input.bytes.len()));
+        console.verbose(|| format!("reading {} ({} bytes)", input.shown_path().display(), input.bytes.len()));
         let module =
             timing.measure(Phase::Parse, || wasm::parse(&input.bytes, &input.stem.to_string_lossy()))?;
         let kind = check::module_kind(&module, input, options)?;

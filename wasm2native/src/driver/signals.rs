@@ -19,6 +19,17 @@ const REQUESTS: [c_int; 4] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::S
 /// Signals of a crash.
 const CRASHES: [c_int; 5] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGABRT];
 
+const CRASH_NAMES: [&str; 5] = ["SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT"];
+
+/// Memory that a process which is not short of it can have.
+const PROBE_SIZE_BYTES: usize = 256 << 20;
+
+const MEMORY_HINT: &str =
+    "fewer threads (-j1) and a lower level (-O0) need less; `ulimit -v` may set a limit";
+
+/// Exit status when the machine is at fault.
+const INPUT_ERROR_STATUS: c_int = 1;
+
 /// Exit status of an internal error.
 const INTERNAL_ERROR_STATUS: c_int = 70;
 
@@ -55,21 +66,37 @@ fn wait(requests: &libc::sigset_t, temp_files: &TempFiles) {
     temp_files.abandon();
     match CRASH_SIGNAL.load(Ordering::Acquire) {
         0 => end_by(signal, requests),
+        // LLVM and Rust abort when there is no memory, as they do for bugs.
+        _ if memory_is_exhausted() => {
+            let _ = writeln!(std::io::stderr(), "wasm2native: error: out of memory\nhint: {MEMORY_HINT}");
+            end_with(INPUT_ERROR_STATUS)
+        }
         crash => {
-            let name = CRASHES.iter().zip(["SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT"]);
-            let name = name
-                .filter(|(number, _)| **number == crash)
-                .map(|(_, name)| name)
-                .next()
-                .unwrap_or("a signal");
+            let name = CRASHES.iter().zip(CRASH_NAMES).find(|(number, _)| **number == crash);
+            let name = name.map_or("a signal", |(_, name)| name);
             let _ = writeln!(
                 std::io::stderr(),
                 "wasm2native: internal error: the compiler crashed ({name})\nhint: {REPORT_HINT}"
             );
-            // SAFETY: ends the process; nothing else runs.
-            unsafe { libc::_exit(INTERNAL_ERROR_STATUS) };
+            end_with(INTERNAL_ERROR_STATUS)
         }
     }
+}
+
+fn end_with(status: c_int) {
+    // SAFETY: ends the process; nothing else runs.
+    unsafe { libc::_exit(status) };
+}
+
+/// Whether the system refuses memory to us. What was asked for in vain is not known any more; no single
+/// request of ours is larger than the one made here, by far.
+fn memory_is_exhausted() -> bool {
+    let protection = libc::PROT_READ | libc::PROT_WRITE;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+    // SAFETY: a new mapping at a place that the system chooses touches no memory of ours.
+    let place = unsafe { libc::mmap(std::ptr::null_mut(), PROBE_SIZE_BYTES, protection, flags, -1, 0) };
+    // It may stay if it is there: the process ends.
+    place == libc::MAP_FAILED
 }
 
 /// Ends the process by `signal`, as if it had not been caught.
