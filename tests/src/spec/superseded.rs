@@ -8,79 +8,50 @@ use std::collections::BTreeSet;
 use super::Verdict;
 use super::suite::Suite;
 
-/// One file's assertions that are out of date.
-struct Superseded {
-    suite: Suite,
-    file: &'static str,
-    lines: &'static [usize],
-    reason: &'static str,
-}
-
 const BULK_MEMORY: &str =
     "an old draft: since bulk memory, segments are checked one by one, at instantiation";
 const BOTTOM_TYPES: &str = "an old draft: since reference types, br_table in dead code unifies its labels";
 const DESCRIPTORS: &str = "an old draft of custom-descriptors that the wasmparser crate does not validate";
 const SHARED_MEMORY: &str = "needs the threads proposal";
 
-const SUPERSEDED: &[Superseded] = &[
-    Superseded {
-        suite: Suite::Crate,
-        file: "mutable-global/linking.wast",
-        lines: &[206, 227, 236, 238, 248, 298, 334, 342, 344, 354],
-        reason: BULK_MEMORY,
-    },
-    Superseded {
-        suite: Suite::Crate,
-        file: "reference-types/unreached-invalid.wast",
-        lines: &[539],
-        reason: BOTTOM_TYPES,
-    },
-    Superseded {
-        suite: Suite::Crate,
-        file: "custom-descriptors/br_on_cast_desc_eq.wast",
-        lines: &[456],
-        reason: DESCRIPTORS,
-    },
-    Superseded {
-        suite: Suite::Crate,
-        file: "custom-descriptors/br_on_cast_desc_eq_fail.wast",
-        lines: &[432],
-        reason: DESCRIPTORS,
-    },
-    Superseded {
-        suite: Suite::Crate,
-        file: "custom-descriptors/descriptors.wast",
-        lines: &[255, 262],
-        reason: DESCRIPTORS,
-    },
-    Superseded {
-        suite: Suite::Crate,
-        file: "custom-descriptors/ref_cast_desc_eq.wast",
-        lines: &[168],
-        reason: DESCRIPTORS,
-    },
-    Superseded { suite: Suite::Crate, file: "threads/imports.wast", lines: &[501], reason: SHARED_MEMORY },
+/// Both copies of the suite have these, the other one below `proposals/`.
+const IN_PROPOSALS: &[(&str, &[usize], &str)] = &[
+    ("custom-descriptors/br_on_cast_desc_eq.wast", &[456], DESCRIPTORS),
+    ("custom-descriptors/br_on_cast_desc_eq_fail.wast", &[432], DESCRIPTORS),
+    ("custom-descriptors/descriptors.wast", &[255, 262], DESCRIPTORS),
+    ("custom-descriptors/ref_cast_desc_eq.wast", &[168], DESCRIPTORS),
+    ("threads/imports.wast", &[501], SHARED_MEMORY),
+];
+
+/// Only the crate keeps the folders of finished proposals.
+const IN_CRATE: &[(&str, &[usize], &str)] = &[
+    ("mutable-global/linking.wast", &[206, 227, 236, 238, 248, 298, 334, 342, 344, 354], BULK_MEMORY),
+    ("reference-types/unreached-invalid.wast", &[539], BOTTOM_TYPES),
 ];
 
 /// What is expected to fail in one file.
 pub struct Expected {
-    entry: Option<&'static Superseded>,
     remaining: BTreeSet<usize>,
+    reason: &'static str,
 }
 
 impl Expected {
     /// For `file` of `suite`.
     pub fn of(suite: Suite, file: &str) -> Self {
-        let entry = SUPERSEDED.iter().find(|entry| entry.suite == suite && entry.file == file);
-        Self { entry, remaining: entry.iter().flat_map(|entry| entry.lines.iter().copied()).collect() }
+        let (lists, file): (&[_], _) = match suite {
+            Suite::Crate => (&[IN_PROPOSALS, IN_CRATE], file),
+            Suite::Shared => (&[IN_PROPOSALS], file.strip_prefix("proposals/").unwrap_or_default()),
+            Suite::Regress => (&[], file),
+        };
+        let entry = lists.iter().copied().flatten().find(|(listed, ..)| *listed == file);
+        let (_, lines, reason) = entry.copied().unwrap_or_default();
+        Self { remaining: lines.iter().copied().collect(), reason }
     }
 
     /// A failure that is expected becomes a skip with its reason.
     pub fn judge(&mut self, verdict: Verdict) -> Verdict {
-        match (&verdict, self.entry) {
-            (Verdict::Fail(line, _), Some(entry)) if self.remaining.remove(line) => {
-                Verdict::Skip(entry.reason.to_owned())
-            }
+        match &verdict {
+            Verdict::Fail(line, _) if self.remaining.remove(line) => Verdict::Skip(self.reason.to_owned()),
             _ => verdict,
         }
     }
@@ -105,6 +76,8 @@ mod tests {
         assert_eq!(expected.judge(failure.clone()), failure);
         assert_eq!(expected.judge(Verdict::Pass), Verdict::Pass);
         assert_eq!(expected.stale().count(), 1);
-        assert_eq!(Expected::of(Suite::Shared, "custom-descriptors/descriptors.wast").stale().count(), 0);
+        let both = "proposals/custom-descriptors/descriptors.wast";
+        assert_eq!(Expected::of(Suite::Shared, both).stale().count(), 2);
+        assert_eq!(Expected::of(Suite::Shared, "mutable-global/linking.wast").stale().count(), 0);
     }
 }
