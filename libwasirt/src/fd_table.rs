@@ -49,12 +49,16 @@ pub struct Descriptor {
 }
 
 impl Descriptor {
-    /// A descriptor for one of the process's standard streams; `rights` says which direction.
+    /// A descriptor for one of the process's standard streams; `direction` says which way data goes.
     /// A stream that the process was started without is `None`.
+    ///
+    /// A stream may be a file that the user named on the command line: data goes through it, but its size
+    /// and its times are not the guest's to set.
     pub fn stdio(file: BorrowedFd<'static>, direction: Rights) -> Option<Self> {
         let file_type = file_type_of(file).ok()?;
-        let other = Rights::FD_READ.0 | Rights::FD_WRITE.0;
-        let rights = applicable_rights(file_type, file).without(Rights(other & !direction.0));
+        let transfer = Rights(Rights::FD_READ.0 | Rights::FD_WRITE.0);
+        let applicable = applicable_rights(file_type, file).without(Rights::MUTATING).without(transfer);
+        let rights = Rights(applicable.0 | direction.0);
         Some(Self {
             file: HostFile::Stdio(file),
             file_type,

@@ -27,9 +27,13 @@ pub unsafe extern "C" fn w2n_wasi_init(
 ) -> *mut c_void {
     // SAFETY: the caller vouches for all three.
     let grants = unsafe { Grants::from_start_info(&*info, argc, argv) };
-    // A guest has no signals: a write to a closed pipe answers PIPE, here as in any other WASI host.
-    // SAFETY: sets a disposition of the process, which is ours: plugins have no start information.
-    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+    // A guest has no signals: a write to a closed pipe answers PIPE, here as in any other WASI host, and one
+    // past the limit of file sizes answers FBIG.
+    // SAFETY: sets dispositions of the process, which is ours: plugins have no start information.
+    unsafe {
+        libc::signal(libc::SIGPIPE, libc::SIG_IGN);
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+    }
     match grants.into_context() {
         Ok(context) => Box::into_raw(Box::new(context)).cast(),
         Err(message) => {

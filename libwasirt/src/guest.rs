@@ -153,6 +153,32 @@ impl GuestBuffers<'_> {
         self.vectors.len() as i32
     }
 
+    /// Bytes of all buffers together.
+    pub fn size_bytes(&self) -> u64 {
+        self.vectors.iter().map(|vector| vector.iov_len as u64).sum()
+    }
+
+    /// Keeps the first `size_bytes` bytes.
+    pub fn truncate(&mut self, size_bytes: u64) {
+        let mut left = size_bytes;
+        for vector in &mut self.vectors {
+            let len = (vector.iov_len as u64).min(left);
+            vector.iov_len = len as usize;
+            left -= len;
+        }
+    }
+
+    /// Leaves out the first `size_bytes` bytes, which are done with.
+    pub fn advance(&mut self, size_bytes: u64) {
+        let mut left = size_bytes;
+        for vector in &mut self.vectors {
+            let len = (vector.iov_len as u64).min(left) as usize;
+            vector.iov_base = vector.iov_base.wrapping_byte_add(len);
+            vector.iov_len -= len;
+            left -= len as u64;
+        }
+    }
+
     /// Whether one of the buffers holds `text` (all of it, within the one buffer).
     pub fn contain_text(&self, text: &[u8]) -> bool {
         self.vectors.iter().any(|vector| {

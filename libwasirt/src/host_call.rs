@@ -1,11 +1,12 @@
-//! The C symbols `w2n_wasi_<name>`, made from the ABI's list: thin wrappers over the typed functions.
+//! The C symbols `w2n_wasi_<name>`, made from the ABI's lists: thin wrappers over the typed functions. Where
+//! snapshot 0 differs, its function is `w2n_wasi0_<name>`.
 //!
 //! Rule: nothing may refer to all of them. Each is a symbol of its own, so that the linker drops those
 //! that a module does not import, together with what only they use.
 
 use core::ffi::c_void;
 
-use w2n_abi::{TrapCode, ValueSlot, VmInstance, for_each_wasi_function};
+use w2n_abi::{TrapCode, ValueSlot, VmInstance, for_each_wasi_function, for_each_wasi_snapshot0_function};
 
 use crate::context::Context;
 use crate::errno::Errno;
@@ -78,24 +79,46 @@ unsafe fn enter<'call>(
 }
 
 macro_rules! define_host_functions {
-    ($($name:ident($($param:ident),*) -> $result:ident;)*) => {$(
-        /// The WASI function of this name as an array-call host function.
-        ///
-        /// # Safety
-        /// `env` is what `w2n_wasi_init` answered, used by one call at a time; `caller` is the live
-        /// instance that calls; `slots` holds the arguments, and room for the result.
-        #[unsafe(export_name = concat!("w2n_wasi_", stringify!($name)))]
-        pub unsafe extern "C" fn $name(
-            env: *mut c_void,
-            caller: *mut VmInstance<Word>,
-            slots: *mut ValueSlot,
-        ) -> u32 {
-            #[allow(unused_mut, reason = "sched_yield has no parameters")]
-            // SAFETY: the caller keeps this function's contract, which is that of `enter`.
-            let (context, memory, mut slots) = unsafe { enter(env, caller, slots) };
-            let result = crate::functions::$name(context, memory $(, slots.$param().into())*);
-            answer::$result(&slots, result)
-        }
-    )*};
+    ($prefix:literal, $functions:path; $($name:ident($($param:ident),*) -> $result:ident;)*) => {
+        use $functions as functions;
+        $(
+            /// The WASI function of this name as an array-call host function.
+            ///
+            /// # Safety
+            /// `env` is what `w2n_wasi_init` answered, used by one call at a time; `caller` is the live
+            /// instance that calls; `slots` holds the arguments, and room for the result.
+            #[unsafe(export_name = concat!($prefix, stringify!($name)))]
+            pub unsafe extern "C" fn $name(
+                env: *mut c_void,
+                caller: *mut VmInstance<Word>,
+                slots: *mut ValueSlot,
+            ) -> u32 {
+                #[allow(unused_mut, reason = "sched_yield has no parameters")]
+                // SAFETY: the caller keeps this function's contract, which is that of `enter`.
+                let (context, memory, mut slots) = unsafe { enter(env, caller, slots) };
+                let result = functions::$name(context, memory $(, slots.$param().into())*);
+                answer::$result(&slots, result)
+            }
+        )*
+    };
 }
-for_each_wasi_function!(define_host_functions);
+
+/// The functions of preview 1.
+pub mod preview1 {
+    use super::*;
+
+    macro_rules! define {
+        ($($list:tt)*) => { define_host_functions!("w2n_wasi_", crate::functions; $($list)*); };
+    }
+    for_each_wasi_function!(define);
+}
+
+/// The functions of snapshot 0 that are not those of preview 1.
+pub mod snapshot0 {
+    use super::*;
+
+    macro_rules! define {
+        ($($list:tt)*) => { define_host_functions!("w2n_wasi0_", crate::snapshot0; $($list)*); };
+    }
+    for_each_wasi_snapshot0_function!(define);
+}

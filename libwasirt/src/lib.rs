@@ -11,6 +11,7 @@
 //! | `fd/` | `fd_*` |
 //! | `path/` | `path_*` |
 //! | `poll.rs`, `sock.rs` | `poll_oneoff`, `sock_*` |
+//! | `snapshot0.rs` | what of `wasi_unstable` differs |
 //! | `grants.rs` | `w2n_wasi_init`: arguments, environment, directories |
 
 pub mod args;
@@ -30,6 +31,7 @@ pub mod proc;
 pub mod random;
 mod report;
 pub mod sched;
+pub mod snapshot0;
 pub mod sock;
 pub mod types;
 

@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::errno::Errno;
 use crate::fd_table::FdTable;
 use crate::guest::GuestMemory;
-use crate::types::{EVENT_SIZE_BYTES, Fd, GuestPtr, Rights, SUBSCRIPTION_SIZE_BYTES};
+use crate::types::{EVENT_SIZE_BYTES, Fd, GuestPtr, Rights};
 
 /// witx `poll_oneoff(in: ptr<subscription>, out: ptr<event>, nsubscriptions: size) -> nevents: size`.
 ///
@@ -23,7 +23,29 @@ use crate::types::{EVENT_SIZE_BYTES, Fd, GuestPtr, Rights, SUBSCRIPTION_SIZE_BYT
 /// is waited for when the call fails.
 pub fn poll_oneoff(
     context: &mut Context,
+    memory: GuestMemory<'_>,
+    subscriptions: GuestPtr,
+    events: GuestPtr,
+    count: u32,
+    nevents: GuestPtr,
+) -> Result<(), Errno> {
+    const LAYOUT: SubscriptionLayout = SubscriptionLayout { size_bytes: 48, clock_offset: 16 };
+    poll_subscriptions(context, memory, LAYOUT, subscriptions, events, count, nevents)
+}
+
+/// Where things are in a `subscription`.
+#[derive(Clone, Copy)]
+pub(crate) struct SubscriptionLayout {
+    pub size_bytes: u32,
+    /// Of a clock's id; its timeout, precision and flags follow, 8 bytes each.
+    pub clock_offset: usize,
+}
+
+/// [`poll_oneoff`] on subscriptions that are laid out in some way.
+pub(crate) fn poll_subscriptions(
+    context: &mut Context,
     mut memory: GuestMemory<'_>,
+    layout: SubscriptionLayout,
     subscriptions: GuestPtr,
     events: GuestPtr,
     count: u32,
@@ -32,10 +54,10 @@ pub fn poll_oneoff(
     if count == 0 {
         return Err(Errno::Inval);
     }
-    memory.check_wide(subscriptions, u64::from(count) * u64::from(SUBSCRIPTION_SIZE_BYTES))?;
+    memory.check_wide(subscriptions, u64::from(count) * u64::from(layout.size_bytes))?;
     memory.check_wide(events, u64::from(count) * u64::from(EVENT_SIZE_BYTES))?;
     memory.check(nevents, 4)?;
-    let list = SubscriptionList { start: subscriptions, count };
+    let list = SubscriptionList { start: subscriptions, count, layout };
     let start = Now::read()?;
     let mut wait = Wait::new(&context.fds);
     for index in 0..count {
@@ -98,15 +120,16 @@ enum Timeout {
 struct SubscriptionList {
     start: GuestPtr,
     count: u32,
+    layout: SubscriptionLayout,
 }
 
 impl SubscriptionList {
-    /// Reads one: userdata at 0, tag at 8, then from 16 on the clock's id, at 24 its timeout, at 32 its
-    /// precision, at 40 its flags; or at 16 the descriptor.
+    /// Reads one: userdata at 0, tag at 8, then the clock's fields where the layout has them, or at 16 the
+    /// descriptor.
     fn get(&self, memory: &GuestMemory<'_>, index: u32) -> Result<Subscription, Errno> {
         debug_assert!(index < self.count);
-        let place = GuestPtr(self.start.0 + index * SUBSCRIPTION_SIZE_BYTES);
-        let bytes = memory.read::<{ SUBSCRIPTION_SIZE_BYTES as usize }>(place)?;
+        let SubscriptionLayout { size_bytes, clock_offset } = self.layout;
+        let bytes = memory.bytes(GuestPtr(self.start.0 + index * size_bytes), size_bytes)?;
         let word = |at: usize| {
             let mut word = [0; 8];
             word.copy_from_slice(&bytes[at..at + 8]);
@@ -114,7 +137,9 @@ impl SubscriptionList {
         };
         let fd = Fd(word(16) as u32);
         let kind = match bytes[8] {
-            0 => clock_kind(word(16) as u32, word(24), word(40) as u16)?,
+            0 => {
+                clock_kind(word(clock_offset) as u32, word(clock_offset + 8), word(clock_offset + 24) as u16)?
+            }
             1 => Kind::Read(fd),
             2 => Kind::Write(fd),
             _ => return Err(Errno::Inval),

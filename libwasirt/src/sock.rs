@@ -58,8 +58,9 @@ pub fn sock_accept(
 /// witx `sock_recv(fd: fd, ri_data: iovec_array, ri_flags: riflags) -> (ro_datalen: size,
 /// ro_flags: roflags)`.
 ///
-/// Receives into the buffers; `RECV_PEEK` leaves the data, `RECV_WAITALL` waits for all of it. Writes the
-/// number of bytes, and whether a datagram was cut off. `BADF`: not open, or not for reading. `NOTSOCK`:
+/// Receives into the buffers; `RECV_PEEK` leaves the data, `RECV_WAITALL` waits for all of it (with
+/// `RECV_PEEK` for some of it: what is left there cannot be waited for). Writes the
+/// number of bytes, and whether a datagram was cut off (`RECV_DATA_TRUNCATED`, 1). `BADF`: not open, or not for reading. `NOTSOCK`:
 /// not a socket. `INVAL`: unknown flag. `AGAIN`: `NONBLOCK`, and nothing is there. `FAULT`: a pointer is
 /// out of bounds; nothing was received.
 #[expect(clippy::too_many_arguments, reason = "The signature is WASI's.")]
@@ -73,26 +74,51 @@ pub fn sock_recv(
     ro_datalen: GuestPtr,
     ro_flags: GuestPtr,
 ) -> Result<(), Errno> {
-    const DATA_TRUNCATED: u16 = 1;
+    const RECV_PEEK: u32 = 1;
+    const RECV_WAITALL: u32 = 2;
     let socket = socket(context, fd, Rights::FD_READ)?;
-    let host_flags = match ri_flags {
-        0 => 0,
-        1 => libc::MSG_PEEK,
-        2 => libc::MSG_WAITALL,
-        3 => libc::MSG_PEEK | libc::MSG_WAITALL,
-        _ => return Err(Errno::Inval),
-    };
+    if ri_flags & !(RECV_PEEK | RECV_WAITALL) != 0 {
+        return Err(Errno::Inval);
+    }
+    let host_flags = if ri_flags & RECV_PEEK != 0 { libc::MSG_PEEK } else { 0 };
     memory.check(ro_datalen, 4)?;
     memory.check(ro_flags, 2)?;
-    let buffers = memory.buffers(ri_data, ri_data_len)?;
-    let mut message = message_for(&buffers);
+    let mut buffers = memory.buffers(ri_data, ri_data_len)?;
+    let (mut received, mut truncated) = receive(socket, &buffers, host_flags)?;
+    // The host's sockets never wait, so it is we who wait for the rest.
+    while ri_flags == RECV_WAITALL && !socket.nonblocking && received.last > 0 {
+        buffers.advance(received.last.into());
+        if buffers.size_bytes() == 0 {
+            break;
+        }
+        // What is here already is not lost to an error that comes later: the next call meets it.
+        let Ok((more, is_cut)) = receive(socket, &buffers, host_flags) else { break };
+        received = Received { total: received.total + more.last, last: more.last };
+        truncated |= is_cut;
+    }
+    memory.write_u32(ro_datalen, received.total)?;
+    memory.write(ro_flags, &u16::from(truncated).to_le_bytes())
+}
+
+/// Bytes received: in all calls of the host, and in the last one.
+struct Received {
+    total: u32,
+    last: u32,
+}
+
+/// Receives once; also whether a datagram was cut off.
+fn receive(
+    socket: &Descriptor,
+    buffers: &GuestBuffers<'_>,
+    host_flags: i32,
+) -> Result<(Received, bool), Errno> {
+    let mut message = message_for(buffers);
     // SAFETY: the message names checked guest memory, which only the kernel writes during the call.
     let count = transfer(socket, PollFlags::IN, |file| unsafe {
         libc::recvmsg(file, &mut message, host_flags | libc::MSG_CMSG_CLOEXEC)
     })?;
-    let truncated = if message.msg_flags & libc::MSG_TRUNC != 0 { DATA_TRUNCATED } else { 0 };
-    memory.write_u32(ro_datalen, count)?;
-    memory.write(ro_flags, &truncated.to_le_bytes())
+    let is_cut = message.msg_flags & libc::MSG_TRUNC != 0;
+    Ok((Received { total: count, last: count }, is_cut))
 }
 
 /// witx `sock_send(fd: fd, si_data: ciovec_array, si_flags: siflags) -> so_datalen: size`.
@@ -116,10 +142,11 @@ pub fn sock_send(
     memory.check(so_datalen, 4)?;
     let buffers = memory.buffers(si_data, si_data_len)?;
     let message = message_for(&buffers);
+    // A standard stream's socket may be one that waits; whether the guest does, `transfer` decides.
+    let host_flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
     // SAFETY: the message names checked guest memory, which the kernel only reads.
-    let count = transfer(socket, PollFlags::OUT, |file| unsafe {
-        libc::sendmsg(file, &message, libc::MSG_NOSIGNAL)
-    })?;
+    let count =
+        transfer(socket, PollFlags::OUT, |file| unsafe { libc::sendmsg(file, &message, host_flags) })?;
     memory.write_u32(so_datalen, count)
 }
 

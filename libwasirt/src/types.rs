@@ -318,7 +318,5 @@ pub const FILESTAT_SIZE_BYTES: u32 = 64;
 pub const PRESTAT_SIZE_BYTES: u32 = 8;
 /// Bytes of a witx `dirent`, without the name that follows it.
 pub const DIRENT_SIZE_BYTES: u32 = 24;
-/// Bytes of a witx `subscription`.
-pub const SUBSCRIPTION_SIZE_BYTES: u32 = 48;
 /// Bytes of a witx `event`.
 pub const EVENT_SIZE_BYTES: u32 = 32;

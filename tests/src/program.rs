@@ -32,8 +32,17 @@ pub struct Script {
 }
 
 impl Script {
-    /// Reads the directives of the fixture at `path`.
+    /// Reads the directives of the fixture at `path`, which must say what comes out.
     pub fn read(path: &Path) -> Result<Self, String> {
+        let script = Self::directives(path)?;
+        match script.stdout.is_empty() {
+            true => Err(format!("{} says nothing about its output", path.display())),
+            false => Ok(script),
+        }
+    }
+
+    /// Reads the directives of the fixture at `path`.
+    pub fn directives(path: &Path) -> Result<Self, String> {
         let source = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
         let mut script = Self::default();
         for line in source.lines().map_while(|line| line.strip_prefix("//")) {
@@ -50,10 +59,7 @@ impl Script {
                 _ => {}
             }
         }
-        match script.stdout.is_empty() {
-            true => Err(format!("{} says nothing about its output", path.display())),
-            false => Ok(script),
-        }
+        Ok(script)
     }
 
     /// Runs `executable` as the script says; `scratch` is the directory to grant.
@@ -166,13 +172,18 @@ pub fn compile(module: &Path, output: &Path, options: &[&str]) -> Result<(), Str
 pub fn build_guest(source: &Path, dir: &Path) -> Result<PathBuf, String> {
     let output = dir.join(source.file_stem().expect("fixtures have names")).with_extension("wasm");
     match source.extension().and_then(|ext| ext.to_str()) {
-        Some("c") => clang("clang-22", &[], source, &output)?,
+        Some("c") => build_c(source, &[], &output)?,
         Some("cpp") => clang("clang++-22", &["-std=c++20", "-fno-exceptions"], source, &output)?,
         Some("go") => go(source, &output)?,
         Some("rs") => rust(source, dir, &output)?,
         _ => return Err(format!("no toolchain for {}", source.display())),
     }
     Ok(output)
+}
+
+/// Makes a WASI command of the C program at `source`, with more `options` for the compiler.
+pub fn build_c(source: &Path, options: &[&str], output: &Path) -> Result<(), String> {
+    clang("clang-22", options, source, output)
 }
 
 fn clang(driver: &str, options: &[&str], source: &Path, output: &Path) -> Result<(), String> {

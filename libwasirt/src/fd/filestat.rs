@@ -21,9 +21,14 @@ pub fn fd_filestat_get(
     fd: Fd,
     buf: GuestPtr,
 ) -> Result<(), Errno> {
+    memory.write(buf, &fd_filestat(context, fd)?)
+}
+
+/// What [`fd_filestat_get`] writes.
+pub(crate) fn fd_filestat(context: &Context, fd: Fd) -> Result<[u8; FILESTAT_SIZE_BYTES as usize], Errno> {
     let descriptor = context.fds.get(fd)?;
     descriptor.require(Rights::FD_FILESTAT_GET)?;
-    memory.write(buf, &filestat_bytes(&fstat(&descriptor.file)?, descriptor.file_type))
+    Ok(filestat_bytes(&fstat(&descriptor.file)?, descriptor.file_type))
 }
 
 /// witx `fd_filestat_set_size(fd: fd, size: filesize)`.

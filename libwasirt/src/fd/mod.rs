@@ -13,8 +13,8 @@ pub(crate) mod transfer;
 
 pub use close::{fd_close, fd_renumber};
 pub use fdstat::{fd_fdstat_get, fd_fdstat_set_flags, fd_fdstat_set_rights};
+pub(crate) use filestat::{fd_filestat, filestat_bytes, timestamps};
 pub use filestat::{fd_filestat_get, fd_filestat_set_size, fd_filestat_set_times};
-pub(crate) use filestat::{filestat_bytes, timestamps};
 pub use prestat::{fd_prestat_dir_name, fd_prestat_get};
 pub use readdir::fd_readdir;
 pub use seek::{fd_seek, fd_tell};

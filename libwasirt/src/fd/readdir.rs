@@ -5,7 +5,8 @@
 
 use std::mem::MaybeUninit;
 
-use rustix::fs::{RawDir, RawDirEntry, SeekFrom, seek};
+use rustix::fd::AsFd;
+use rustix::fs::{AtFlags, FileType as HostFileType, RawDir, RawDirEntry, SeekFrom, seek, statat};
 
 use crate::context::Context;
 use crate::errno::Errno;
@@ -40,25 +41,35 @@ pub fn fd_readdir(
     let mut used = 0;
     while used < guest_buffer.len() {
         match entries.next() {
-            Some(entry) => used += put_entry(&mut guest_buffer[used..], &entry?),
+            Some(entry) => used += put_entry(&mut guest_buffer[used..], &entry?, &descriptor.file),
             None => break,
         }
     }
     memory.write_u32(bufused, used as u32)
 }
 
-/// Writes as much of the entry as fits; answers how much that is.
-fn put_entry(space: &mut [u8], entry: &RawDirEntry<'_>) -> usize {
+/// Writes as much of the entry of `directory` as fits; answers how much that is.
+fn put_entry(space: &mut [u8], entry: &RawDirEntry<'_>, directory: impl AsFd) -> usize {
     let name = entry.file_name().to_bytes();
     let mut head = [0; DIRENT_SIZE_BYTES as usize];
     head[0..8].copy_from_slice(&entry.next_entry_cookie().to_le_bytes());
     head[8..16].copy_from_slice(&entry.ino().to_le_bytes());
     head[16..20].copy_from_slice(&(name.len() as u32).to_le_bytes());
-    head[20] = FileType::from(entry.file_type()) as u8;
+    head[20] = type_of(entry, directory) as u8;
     let mut used = 0;
     for (place, &byte) in space.iter_mut().zip(head.iter().chain(name)) {
         *place = byte;
         used += 1;
     }
     used
+}
+
+/// Not every file system keeps the types of files in its directories; then the file is asked. What has gone
+/// away meanwhile stays unknown.
+fn type_of(entry: &RawDirEntry<'_>, directory: impl AsFd) -> FileType {
+    if entry.file_type() != HostFileType::Unknown {
+        return entry.file_type().into();
+    }
+    let stat = statat(directory, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW);
+    stat.map_or(FileType::Unknown, |stat| HostFileType::from_raw_mode(stat.st_mode).into())
 }

@@ -28,12 +28,24 @@ pub fn path_filestat_get(
     path_len: u32,
     buf: GuestPtr,
 ) -> Result<(), Errno> {
+    let stat = path_filestat(context, &memory, fd, flags, path, path_len)?;
+    memory.write(buf, &stat)
+}
+
+/// What [`path_filestat_get`] writes.
+pub(crate) fn path_filestat(
+    context: &Context,
+    memory: &GuestMemory<'_>,
+    fd: Fd,
+    flags: u32,
+    path: GuestPtr,
+    path_len: u32,
+) -> Result<[u8; FILESTAT_SIZE_BYTES as usize], Errno> {
     let directory = context.fds.directory(fd, Rights::PATH_FILESTAT_GET)?;
-    memory.check(buf, FILESTAT_SIZE_BYTES)?;
-    let path = GuestPath::read(&memory, path, path_len)?;
+    let path = GuestPath::read(memory, path, path_len)?;
     let stat = fstat(open_place(context, directory, flags, &path)?)?;
     let file_type = FileType::from(rustix::fs::FileType::from_raw_mode(stat.st_mode));
-    memory.write(buf, &filestat_bytes(&stat, file_type))
+    Ok(filestat_bytes(&stat, file_type))
 }
 
 /// witx `path_filestat_set_times(fd: fd, flags: lookupflags, path: string, atim: timestamp,

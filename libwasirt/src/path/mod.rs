@@ -10,6 +10,7 @@ mod names;
 mod open;
 pub mod resolve;
 
+pub(crate) use attributes::path_filestat;
 pub use attributes::{path_filestat_get, path_filestat_set_times};
 pub use guest_path::GuestPath;
 pub use link::{path_link, path_readlink, path_symlink};

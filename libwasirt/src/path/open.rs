@@ -2,7 +2,7 @@
 //!
 //! Rule: nothing waits here. Files are opened with `O_NONBLOCK`, so that a FIFO does not hang the guest.
 
-use rustix::fd::{AsFd, BorrowedFd};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{FileType as HostFileType, Mode, OFlags, fstat};
 
 use super::guest_path::GuestPath;
@@ -30,8 +30,9 @@ const TRANSFER: Rights = Rights(Rights::FD_READ.0 | Rights::FD_WRITE.0);
 /// a right to open, create, truncate, read or write is missing. `INVAL`: unknown flag, a NUL, or
 /// `DIRECTORY` with `CREAT`, `EXCL` or `TRUNC`. `PERM`: the path leads out of the directory. `ROFS`: the
 /// directory is read-only, and the file is to be created, truncated or written to. `LOOP`: a link that is
-/// not to be followed, or too many. `ISDIR`: a directory, for writing. `NOENT`, `EXIST`, `ACCES`, `MFILE`,
-/// `NXIO`, `NAMETOOLONG`…: as the host. `FAULT`: a pointer is out of bounds; nothing was opened or created.
+/// not to be followed, or too many. `ISDIR`: a directory, for writing, whether `DIRECTORY` is asked for or
+/// not. `NOENT`, `EXIST`, `ACCES`, `MFILE`, `NXIO`, `NAMETOOLONG`…: as the host. `FAULT`: a pointer is out
+/// of bounds; nothing was opened or created.
 #[expect(clippy::too_many_arguments, reason = "The signature is WASI's.")]
 pub fn path_open(
     context: &mut Context,
@@ -75,8 +76,7 @@ impl Request {
             return Err(Errno::Inval);
         }
         let fd_flags = FdFlags::from_bits(fdflags).ok_or(Errno::Inval)?;
-        // A directory has no data to read or write: callers that ask for all rights mean no harm.
-        let directions = if is_directory { Rights::NONE } else { Rights(rights_base).and(TRANSFER) };
+        let directions = Rights(rights_base).and(TRANSFER);
         let mut host_flags = OFlags::NONBLOCK | OFlags::NOCTTY | fd_flags.to_host();
         host_flags |= match (directions.contains(Rights::FD_READ), directions.contains(Rights::FD_WRITE)) {
             (_, false) => OFlags::RDONLY,
@@ -91,24 +91,22 @@ impl Request {
         Ok(Self { oflags, directions, fd_flags, host_flags })
     }
 
-    /// A read-only directory answers `ROFS`, not `NOTCAPABLE`: that is what programs know from a
-    /// read-only mount. A file that exists can be opened with `CREAT` there too.
+    /// A read-only directory answers `ROFS`, not `NOTCAPABLE`, so it is asked later, by `open_unchanged`.
     fn check_rights(&self, directory: &Descriptor) -> Result<(), Errno> {
-        let writes = self.directions.contains(Rights::FD_WRITE) || self.oflags & OPEN_TRUNCATE != 0;
-        if directory.access == Access::ReadOnly {
-            return if writes { Err(Errno::RoFs) } else { self.check_inherited(directory) };
+        if directory.access == Access::ReadWrite {
+            if self.oflags & OPEN_CREATE != 0 {
+                directory.require(Rights::PATH_CREATE_FILE)?;
+            }
+            if self.oflags & OPEN_TRUNCATE != 0 {
+                directory.require(Rights::PATH_FILESTAT_SET_SIZE)?;
+            }
         }
-        if self.oflags & OPEN_CREATE != 0 {
-            directory.require(Rights::PATH_CREATE_FILE)?;
-        }
-        if self.oflags & OPEN_TRUNCATE != 0 {
-            directory.require(Rights::PATH_FILESTAT_SET_SIZE)?;
-        }
-        self.check_inherited(directory)
+        if directory.inheriting.contains(self.directions) { Ok(()) } else { Err(Errno::NotCapable) }
     }
 
-    fn check_inherited(&self, directory: &Descriptor) -> Result<(), Errno> {
-        if directory.inheriting.contains(self.directions) { Ok(()) } else { Err(Errno::NotCapable) }
+    /// Whether the file would be changed, or could be through the descriptor.
+    fn writes(&self) -> bool {
+        self.directions.contains(Rights::FD_WRITE) || self.oflags & OPEN_TRUNCATE != 0
     }
 
     fn open(
@@ -118,12 +116,11 @@ impl Request {
         path: &GuestPath,
     ) -> Result<Descriptor, Errno> {
         let base = directory.file.as_fd();
-        let creates_read_only =
-            directory.access == Access::ReadOnly && self.host_flags.contains(OFlags::CREATE);
-        let opened = if creates_read_only {
-            self.open_existing(resolver, base, path)
-        } else {
-            resolve::open(resolver, base, path, self.host_flags, Mode::from_raw_mode(0o666))
+        let opened = match directory.access {
+            Access::ReadOnly => self.open_unchanged(resolver, base, path),
+            Access::ReadWrite => {
+                resolve::open(resolver, base, path, self.host_flags, Mode::from_raw_mode(0o666))
+            }
         };
         let file = opened.map_err(|error| self.refine(error, resolver, base, path))?;
         let file_type = file_type_of(file.as_fd())?;
@@ -146,18 +143,32 @@ impl Request {
         })
     }
 
-    /// `CREAT` below a read-only directory: what is there can be opened, what is not cannot be made.
-    fn open_existing(
+    /// Opens what is below a read-only directory, with the errors of a read-only mount: what is there can be
+    /// opened with `CREAT` too, what is not there cannot be made, and nothing is opened for writing.
+    fn open_unchanged(
         &self,
         resolver: Resolver,
         base: BorrowedFd<'_>,
         path: &GuestPath,
-    ) -> Result<rustix::fd::OwnedFd, Errno> {
-        let flags = self.host_flags.difference(OFlags::CREATE | OFlags::EXCL);
-        match resolve::open(resolver, base, path, flags, Mode::empty()) {
-            Ok(_) if self.host_flags.contains(OFlags::EXCL) => Err(Errno::Exist),
-            Err(Errno::NoEnt) => Err(Errno::RoFs),
-            result => result,
+    ) -> Result<OwnedFd, Errno> {
+        let flags = if self.writes() {
+            // To see what it is that is refused.
+            OFlags::PATH | self.host_flags.intersection(OFlags::NOFOLLOW | OFlags::DIRECTORY)
+        } else {
+            self.host_flags.difference(OFlags::CREATE | OFlags::EXCL)
+        };
+        let file = match resolve::open(resolver, base, path, flags, Mode::empty()) {
+            Err(Errno::NoEnt) if self.host_flags.contains(OFlags::CREATE) => return Err(Errno::RoFs),
+            result => result?,
+        };
+        if self.host_flags.contains(OFlags::CREATE | OFlags::EXCL) {
+            return Err(Errno::Exist);
+        }
+        match file_type_of(file.as_fd())? {
+            _ if !self.writes() => Ok(file),
+            FileType::SymbolicLink => Err(Errno::Loop),
+            FileType::Directory => Err(Errno::IsDir),
+            _ => Err(Errno::RoFs),
         }
     }
 

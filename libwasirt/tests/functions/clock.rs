@@ -66,7 +66,7 @@ fn exit_answers_the_trap_code_and_leaves_the_status_in_the_slot() {
     let mut slots = [w2n_abi::ValueSlot { bits: [42, 7] }];
     let (env, instance) = (guest.env(), guest.instance());
     // SAFETY: the three are what the function asks for.
-    let code = unsafe { libwasirt::host_call::proc_exit(env, instance, slots.as_mut_ptr()) };
+    let code = unsafe { libwasirt::host_call::preview1::proc_exit(env, instance, slots.as_mut_ptr()) };
     assert_eq!(TrapCode::from_number(code), Some(TrapCode::Exit));
     assert_eq!(slots[0].bits[0] as u32, 42);
 }

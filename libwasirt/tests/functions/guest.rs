@@ -4,12 +4,14 @@
 //! nothing at all by a call that failed.
 
 use std::ffi::c_void;
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::ptr::{null, null_mut};
+use std::rc::Rc;
 
 use libwasirt::context::Context;
 use libwasirt::errno::Errno;
-use libwasirt::fd_table::Descriptor;
+use libwasirt::fd_table::{Descriptor, HostFile, applicable_rights, file_type_of};
 use libwasirt::functions::*;
 use libwasirt::guest::{GuestMemory, Word};
 use libwasirt::path::resolve::Resolver;
@@ -29,7 +31,7 @@ pub const DATA: GuestPtr = GuestPtr(16_384);
 const SENTINEL: u8 = 0xa5;
 const PATH: GuestPtr = GuestPtr(1024);
 const PATH2: GuestPtr = GuestPtr(8192);
-const IOVECS: GuestPtr = GuestPtr(600);
+pub const IOVECS: GuestPtr = GuestPtr(600);
 
 /// The granted directory.
 pub const DIR: Fd = Fd(3);
@@ -66,7 +68,7 @@ pub enum MemoryIs {
 
 pub struct Guest {
     pub context: Context,
-    pub dir: TempDir,
+    pub dir: Rc<TempDir>,
     memory: Vec<u8>,
     vm_memory: Box<VmMemory<Word>>,
     instance: Box<InstanceBlock>,
@@ -75,14 +77,19 @@ pub struct Guest {
 impl Guest {
     /// A guest with a directory at 3, and the same read-only at 4. 0, 1 and 2 are closed.
     pub fn new() -> Self {
-        let dir = TempDir::new().expect("a temporary directory");
+        Self::granted(TempDir::new().expect("a temporary directory"), "")
+    }
+
+    /// As [`Self::new`], with the directory `name` in `dir`.
+    pub fn granted(dir: impl Into<Rc<TempDir>>, name: &str) -> Self {
+        let dir = dir.into();
         let mut context = Context::default();
         for _ in 0..3 {
             context.fds.push(None);
         }
-        for (name, access) in [("rw", Access::ReadWrite), ("ro", Access::ReadOnly)] {
-            let file = std::fs::File::open(dir.path()).expect("opening the directory");
-            context.fds.push(Some(Descriptor::preopen(file.into(), name.into(), access)));
+        for (guest_name, access) in [("rw", Access::ReadWrite), ("ro", Access::ReadOnly)] {
+            let file = std::fs::File::open(dir.path().join(name)).expect("opening the directory");
+            context.fds.push(Some(Descriptor::preopen(file.into(), guest_name.into(), access)));
         }
         context.hint.dir_granted = true;
         Self::with(context, dir, MemoryIs::Exported("memory"))
@@ -96,7 +103,7 @@ impl Guest {
     }
 
     /// A guest with this state and a memory as told.
-    pub fn with(context: Context, dir: TempDir, memory_is: MemoryIs) -> Self {
+    pub fn with(context: Context, dir: impl Into<Rc<TempDir>>, memory_is: MemoryIs) -> Self {
         let mut memory = vec![SENTINEL; MEMORY_SIZE as usize];
         let base: Word = memory.as_mut_ptr().cast();
         let mut vm_memory = Box::new(VmMemory {
@@ -110,7 +117,7 @@ impl Guest {
         let descriptor: *mut ModuleDescriptor<Word> = Box::leak(Box::new(module(memory_is)));
         let header = VmInstance { descriptor: descriptor.cast(), owner: null_mut() };
         let instance = Box::new(InstanceBlock { header, memory_ref });
-        Self { context, dir, memory, vm_memory, instance }
+        Self { context, dir: dir.into(), memory, vm_memory, instance }
     }
 
     /// The instance, as the C symbols take it.
@@ -148,6 +155,58 @@ impl Guest {
             assert!(was == is || may_change, "byte {address} was written by a call that answered {result:?}");
         }
         result
+    }
+
+    /// Calls a function without looking at what it writes: for calls by the thousand.
+    pub fn call(
+        &mut self,
+        function: impl FnOnce(&mut Context, GuestMemory<'_>) -> Result<(), Errno>,
+    ) -> Result<(), Errno> {
+        let instance = self.instance();
+        // SAFETY: the instance is alive, and `self` is borrowed for the call.
+        function(&mut self.context, unsafe { GuestMemory::of_instance(instance) })
+    }
+
+    /// All of the memory.
+    pub fn memory(&self) -> &[u8] {
+        &self.memory
+    }
+
+    /// Gives the guest a socket.
+    pub fn insert_socket(&mut self, socket: std::os::fd::OwnedFd) -> Fd {
+        let file_type = file_type_of(socket.as_fd()).expect("asking a socket");
+        let rights = applicable_rights(file_type, socket.as_fd());
+        let descriptor = Descriptor {
+            file: HostFile::Owned(socket),
+            file_type,
+            rights,
+            inheriting: Rights::NONE,
+            access: Access::ReadWrite,
+            nonblocking: false,
+            preopen_name: None,
+        };
+        self.context.fds.insert(descriptor).expect("there is a number")
+    }
+
+    /// Gives the guest one end of a pipe, with all rights of one.
+    #[allow(dead_code, reason = "the tests of files have pipes of their own kind")]
+    pub fn insert_stream(&mut self, end: std::os::fd::OwnedFd) -> Fd {
+        let descriptor = Descriptor {
+            file: HostFile::Owned(end),
+            file_type: FileType::Unknown,
+            rights: Rights::STREAM,
+            inheriting: Rights::NONE,
+            access: Access::ReadWrite,
+            nonblocking: false,
+            preopen_name: None,
+        };
+        self.context.fds.insert(descriptor).expect("there is a number")
+    }
+
+    /// The position of an open file, as the host has it.
+    pub fn position(&self, fd: Fd) -> u64 {
+        let descriptor = self.context.fds.get(fd).expect("it is open");
+        rustix::fs::tell(&descriptor.file).expect("it has a position")
     }
 
     /// Puts bytes into memory.

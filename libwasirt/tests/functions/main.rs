@@ -3,13 +3,19 @@
 //! One file per family. Each call is checked for stray writes; each case names what it shows.
 
 mod args;
+mod attacks;
 mod attributes;
 mod clock;
+mod edges;
+mod failing_call;
 mod fd;
 mod fdstat;
 mod guest;
 mod link;
 mod names;
 mod open;
+mod race;
 mod readdir;
+mod sentinel;
+mod sock;
 mod transfer;

@@ -93,9 +93,10 @@ fn directories_open_as_such_and_nothing_else_does() {
         guest.write_host_file("dir/file", "x");
         for path in [".", "./", "dir", "dir/", "dir/.", "dir/..", "dir/../dir"] {
             let fd = guest
-                .open(path, OPEN_DIRECTORY, ALL_RIGHTS)
+                .open(path, OPEN_DIRECTORY, ALL_RIGHTS & !Rights::FD_WRITE.0)
                 .unwrap_or_else(|error| panic!("{path}: {error:?}"));
             guest.close(fd).unwrap();
+            assert_eq!(guest.open(path, OPEN_DIRECTORY, READ_WRITE), Err(Errno::IsDir), "{path}");
         }
         let dir = guest.open("dir", 0, READ).unwrap();
         guest.open_at(dir, 0, "file", 0, READ, 0).unwrap();
@@ -217,7 +218,13 @@ fn read_only_opens_what_is_there_and_changes_nothing() {
             |path: &str, oflags, rights| guest.open_at(READ_ONLY_DIR, FOLLOW, path, oflags, rights, 0);
         assert!(open("file", 0, READ).is_ok());
         assert!(open("file", OPEN_CREATE, READ).is_ok(), "as on a read-only mount");
-        assert!(open("dir", OPEN_DIRECTORY, ALL_RIGHTS).is_ok());
+        assert!(open("dir", OPEN_DIRECTORY, READ).is_ok());
+        assert_eq!(open("dir", OPEN_DIRECTORY, ALL_RIGHTS), Err(Errno::IsDir));
+        assert_eq!(open("dir", 0, READ_WRITE), Err(Errno::IsDir));
+        assert_eq!(open("file", OPEN_DIRECTORY, READ_WRITE), Err(Errno::NotDir));
+        assert_eq!(open("none", 0, READ_WRITE), Err(Errno::NoEnt));
+        assert_eq!(open("none", OPEN_TRUNCATE, READ), Err(Errno::NoEnt));
+        assert_eq!(open("../file", 0, READ_WRITE), Err(Errno::Perm));
         assert_eq!(open("file", OPEN_CREATE | OPEN_EXCLUSIVE, READ), Err(Errno::Exist));
         assert_eq!(open("new", OPEN_CREATE, READ), Err(Errno::RoFs));
         assert_eq!(open("new", OPEN_CREATE | OPEN_EXCLUSIVE, READ), Err(Errno::RoFs));

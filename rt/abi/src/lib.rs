@@ -14,7 +14,7 @@ mod start;
 pub mod symbol;
 mod trap;
 mod types;
-mod wasi; // exports for_each_wasi_function!
+mod wasi;
 
 pub use api::*;
 pub use descriptor::*;
@@ -24,6 +24,7 @@ pub use runtime::*;
 pub use start::*;
 pub use trap::*;
 pub use types::*;
+pub use wasi::wasi_symbol_prefix;
 
 /// Version of everything in this crate. A runtime refuses a descriptor with another version.
 pub const ABI_VERSION: u32 = 1;

@@ -22,6 +22,12 @@ pub const WASI_PREFIX: &str = "w2n_wasi_";
 /// Import module of WASI preview 1.
 pub const WASI_MODULE: &str = "wasi_snapshot_preview1";
 
+/// Import module of snapshot 0, the one before preview 1.
+pub const WASI_SNAPSHOT0_MODULE: &str = "wasi_unstable";
+
+/// Prefix of the array-call symbol of a function that differs in snapshot 0: `w2n_wasi0_fd_seek`.
+pub const WASI_SNAPSHOT0_PREFIX: &str = "w2n_wasi0_";
+
 /// Byte that separates nothing but is never in a C identifier, for our internal symbols: `app.f12`.
 pub const INTERNAL_SEPARATOR: char = '.';
 

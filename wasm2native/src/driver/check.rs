@@ -6,8 +6,7 @@ use super::{command_for, hints};
 use crate::error::{CompileError, Result, shown_name};
 use crate::options::{ModuleKind, Options, OutputKind};
 use crate::wasm::{ExternType, FuncType, Module};
-use w2n_abi::ValueType;
-use w2n_abi::symbol::WASI_MODULE;
+use w2n_abi::{ValueType, wasi_symbol_prefix};
 
 /// Imports named in the message itself; the others follow below it.
 const SHORT_FORM_COUNT: usize = 3;
@@ -125,7 +124,7 @@ fn listing(unresolved: &[String]) -> String {
 /// Why the import is not resolved: its type, with WASI's where that differs.
 fn problem_of(module: &Module<'_>, from: &str, name: &str, ty: &ExternType) -> Option<String> {
     let described = module.describe(ty);
-    let func = WASI_FUNCS.iter().find(|func| from == WASI_MODULE && func.name == name);
+    let func = WASI_FUNCS.iter().find(|func| func.name == name && wasi_symbol_prefix(from, name).is_some());
     let Some(func) = func else { return Some(described) };
     let expected = FuncType { params: func.params.to_vec(), results: func.results.to_vec() };
     match ty {

@@ -12,7 +12,6 @@ const BY_MODULE: &[(&str, &str)] = &[
     ("wbg", WASM_BINDGEN),
     ("__wbindgen_placeholder__", WASM_BINDGEN),
     ("__wbindgen_externref_xform__", WASM_BINDGEN),
-    ("wasi_unstable", "this module uses WASI before preview 1: rebuild it with a newer toolchain"),
     ("wasi", "threads are not supported yet: rebuild for wasm32-wasip1 without threads"),
 ];
 

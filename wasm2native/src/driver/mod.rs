@@ -178,7 +178,8 @@ fn strip(options: &Options) -> Strip {
 
 /// The runtime archive that a module needs.
 fn bundle(module: &Module<'_>) -> Bundle {
-    let imports_wasi = module.imports.iter().any(|import| import.module == w2n_abi::symbol::WASI_MODULE);
+    let imports_wasi =
+        module.imports.iter().any(|import| w2n_abi::wasi_symbol_prefix(import.module, import.name).is_some());
     if imports_wasi { Bundle::Wasi } else { Bundle::Runtime }
 }
 

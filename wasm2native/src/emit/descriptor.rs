@@ -13,7 +13,7 @@ use crate::env::layout::Word;
 use crate::error::Result;
 use crate::options::{BoundsChecks, ModuleKind};
 use crate::wasm::{
-    DataIndex, ElementIndex, ElementItems, ExternType, FuncIndex, GlobalIndex, Limits, MemoryIndex,
+    DataIndex, ElementIndex, ElementItems, ExternType, FuncIndex, GlobalIndex, Import, Limits, MemoryIndex,
     TableIndex,
 };
 use w2n_abi::{
@@ -154,7 +154,7 @@ fn imports<'c>(env: &ModuleEnv<'c, '_>, settings: &EmitSettings<'_>) -> ConstSli
         let index = next_index[kind as usize];
         next_index[kind as usize] += 1;
         let is_linked = settings.kind == ModuleKind::Executable && kind == ExternKind::Func;
-        let linked = if is_linked { linked_callback(env, import.name) } else { env.types.ptr.const_null() };
+        let linked = if is_linked { linked_callback(env, import) } else { env.types.ptr.const_null() };
         let ty = extern_type(env, &import.ty, extern_offset(env, &import.ty, index));
         elements.push(
             ConstStruct::new(env, size_of::<Descriptor>())
@@ -169,8 +169,9 @@ fn imports<'c>(env: &ModuleEnv<'c, '_>, settings: &EmitSettings<'_>) -> ConstSli
 }
 
 /// The callback that libwasirt defines for a WASI function. The driver has checked that it does.
-fn linked_callback<'c>(env: &ModuleEnv<'c, '_>, name: &str) -> PointerValue<'c> {
-    let symbol = format!("{}{name}", symbol::WASI_PREFIX);
+fn linked_callback<'c>(env: &ModuleEnv<'c, '_>, import: &Import<'_>) -> PointerValue<'c> {
+    let prefix = w2n_abi::wasi_symbol_prefix(import.module, import.name).unwrap_or_default();
+    let symbol = format!("{prefix}{}", import.name);
     let callback =
         env.llvm.get_global(&symbol).unwrap_or_else(|| env.llvm.add_global(env.types.i8, None, &symbol));
     callback.set_visibility(GlobalVisibility::Hidden);
