@@ -278,6 +278,7 @@ unsafe fn fill_imports(
                     *place::<HostFuncRef>(instance, ty.offset) = HostFuncRef {
                         code: func_types(module)[ty.ty as usize].host_entry,
                         instance: func.cast(),
+                        tail_code: null_mut(),
                         type_id: type_id(module, instance, ty.ty),
                         is_host: 1,
                     };
@@ -320,6 +321,7 @@ unsafe fn fill_func_refs(module: &HostModule, instance: *mut HostInstance) {
             *place::<HostFuncRef>(instance, func.offset) = HostFuncRef {
                 code: func.code,
                 instance: instance.cast(),
+                tail_code: func.tail_code,
                 type_id: type_id(module, instance, func.ty),
                 is_host: 0,
             };

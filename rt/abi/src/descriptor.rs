@@ -130,6 +130,8 @@ pub struct ExternDescriptor {
 pub struct FuncRefDescriptor<P> {
     /// Compiled code.
     pub code: P,
+    /// As in [`crate::VmFuncRef`].
+    pub tail_code: P,
     /// Index into `types`.
     pub ty: u32,
     /// Where the `VmFuncRef` is in the instance.

@@ -68,6 +68,9 @@ pub struct VmFuncRef<P> {
     pub code: P,
     /// First argument for `code`: the defining instance, or a [`VmHostFunc`] for a host function.
     pub instance: P,
+    /// The same function in the convention for tail calls, if it makes any; else null. Its first
+    /// argument is `instance`.
+    pub tail_code: P,
     /// Canonical id of the function's type: equal ids, equal types. Never 0.
     pub type_id: u32,
     /// 1 for a host function, 0 for a compiled one: what `instance` points to.
@@ -140,7 +143,7 @@ pub const GLOBAL_SIZE_BYTES: u32 = 16;
 const _: () = {
     assert!(size_of::<VmInstance<u64>>() == 16);
     assert!(size_of::<VmMemoryRef<u64>>() == 16);
-    assert!(size_of::<VmFuncRef<u64>>() == 24);
+    assert!(size_of::<VmFuncRef<u64>>() == 32);
     // A shift instead of a multiplication in call_indirect.
     assert!(size_of::<VmTableEntry<u64>>() == 32);
     assert!(size_of::<ValueSlot>() == 16);

@@ -110,7 +110,7 @@ pub fn module(parts: Parts) -> &'static HostModule {
     let mut func_refs = vec![];
     for (position, code) in parts.funcs.iter().enumerate() {
         let offset = FUNCS + position as u32 * FUNC_SIZE;
-        func_refs.push(FuncRefDescriptor { code: *code as Word, ty: 0, offset });
+        func_refs.push(FuncRefDescriptor { code: *code as Word, tail_code: null_mut(), ty: 0, offset });
         let ty = extern_ty(ExternKind::Func, 0, offset, 0, 0);
         exports.push(export(&format!("f{position}"), ty));
     }

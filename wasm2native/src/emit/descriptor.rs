@@ -206,8 +206,13 @@ fn func_refs<'c>(env: &ModuleEnv<'c, '_>) -> ConstSlice<'c> {
         .func_refs()
         .filter(|(func, _)| !env.module.is_imported(*func))
         .map(|(func, offset)| {
+            let tail_code = match env.module.makes_tail_calls(func) {
+                false => env.types.ptr.const_null(),
+                true => env.tail_form(func).as_global_value().as_pointer_value(),
+            };
             ConstStruct::new(env, size_of::<Descriptor>())
                 .pointer(offset_of!(Descriptor, code), env.func(func).as_global_value().as_pointer_value())
+                .pointer(offset_of!(Descriptor, tail_code), tail_code)
                 .u32(offset_of!(Descriptor, ty), env.module.funcs[func.index()].ty.0)
                 .u32(offset_of!(Descriptor, offset), offset)
                 .finish()

@@ -9,6 +9,7 @@ use std::mem::size_of;
 use crate::env::types::WASM_CALL_CONVENTION;
 use crate::env::{ModuleEnv, runtime};
 use crate::error::Result;
+use crate::translate::{call_results, returned_value};
 use crate::wasm::{ExternType, FuncIndex, FuncType};
 use w2n_abi::{RtFunc, ValueSlot, symbol};
 
@@ -31,16 +32,7 @@ pub fn emit_array_entry<'c>(
     let result_name = if ty.results.is_empty() { "" } else { "result" };
     let call = builder.build_indirect_call(env.types.func(ty), code, &arguments, result_name)?;
     call.set_call_convention(WASM_CALL_CONVENTION);
-    let results = match ty.results.len() {
-        0 => Vec::new(),
-        1 => vec![call.try_as_basic_value().unwrap_basic()],
-        count => {
-            let all = call.try_as_basic_value().unwrap_basic().into_struct_value();
-            (0..count)
-                .map(|position| builder.build_extract_value(all, position as u32, "result"))
-                .collect::<std::result::Result<_, _>>()?
-        }
-    };
+    let results = call_results(&builder, call, ty.results.len())?;
     store_slots(env, &builder, slots, &results)?;
     builder.build_return(None)?;
     Ok(function)
@@ -63,7 +55,7 @@ pub fn emit_host_entry<'c>(
     let host_call = runtime::declaration(env, RtFunc::HostCall);
     builder.build_call(host_call, &[params[0].into(), slots.into()], "")?;
     let results = load_slots(env, &builder, slots, ty)?;
-    match crate::translate::returned_value(&builder, function, &results)? {
+    match returned_value(&builder, function, &results)? {
         Some(value) => builder.build_return(Some(&value))?,
         None => builder.build_return(None)?,
     };

@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::mem::size_of;
 
+use super::tail::TailSignature;
 use crate::wasm::{
     DataIndex, ElementIndex, FuncIndex, GlobalIndex, MemoryIndex, Module, TableIndex, TypeIndex,
 };
-use w2n_abi::{GLOBAL_SIZE_BYTES, VmDataSegment, VmElementSegment, VmFuncRef, VmInstance, VmMemoryRef};
+use w2n_abi::{
+    GLOBAL_SIZE_BYTES, ValueSlot, VmDataSegment, VmElementSegment, VmFuncRef, VmInstance, VmMemoryRef,
+};
 
 /// The pointer word of the target: 64 bits for now.
 pub type Word = u64;
@@ -21,6 +24,7 @@ pub struct InstanceLayout {
     func_refs: BTreeMap<FuncIndex, u32>,
     data_segments: u32,
     element_segments: u32,
+    tail_arguments: u32,
     size: u32,
 }
 
@@ -40,8 +44,19 @@ impl InstanceLayout {
             .collect();
         let data_segments = cursor.array(size_of::<VmDataSegment<Word>>(), module.data.len());
         let element_segments = cursor.array(size_of::<VmElementSegment<Word>>(), module.elements.len());
+        let tail_arguments = cursor.array(size_of::<ValueSlot>(), tail_argument_count(module));
         let size = cursor.array(size_of::<Word>(), 0);
-        Self { memories, globals, tables, type_ids, func_refs, data_segments, element_segments, size }
+        Self {
+            memories,
+            globals,
+            tables,
+            type_ids,
+            func_refs,
+            data_segments,
+            element_segments,
+            tail_arguments,
+            size,
+        }
     }
 
     /// Bytes of an instance.
@@ -89,10 +104,24 @@ impl InstanceLayout {
         self.data_segments + segment.0 * size_of::<VmDataSegment<Word>>() as u32
     }
 
+    /// Memory for the arguments of a tail call that are not in registers.
+    pub fn tail_arguments(&self) -> u32 {
+        self.tail_arguments
+    }
+
     /// The `VmElementSegment` of an element segment.
     pub fn element_segment(&self, segment: ElementIndex) -> u32 {
         self.element_segments + segment.0 * size_of::<VmElementSegment<Word>>() as u32
     }
+}
+
+/// Most arguments that a tail call of the module passes in memory.
+fn tail_argument_count(module: &Module<'_>) -> usize {
+    if module.tail_callers.is_empty() {
+        return 0;
+    }
+    let sizes = module.types.iter().map(|ty| TailSignature::new(ty).arguments_size as usize);
+    sizes.max().unwrap_or(0) / size_of::<ValueSlot>()
 }
 
 struct Cursor {

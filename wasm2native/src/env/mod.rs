@@ -8,6 +8,7 @@ pub mod module_env;
 pub mod place;
 pub mod runtime;
 pub mod symbol;
+pub mod tail;
 pub mod types;
 
 pub use alias::AliasClass;

@@ -7,6 +7,7 @@ use inkwell::attributes::{Attribute, AttributeLoc};
 use inkwell::builder::Builder;
 use inkwell::context::Context;
 use inkwell::module::{Linkage, Module as LlvmModule};
+use inkwell::types::FunctionType;
 use inkwell::values::{FunctionValue, PointerValue};
 use inkwell::{GlobalVisibility, targets::TargetMachine};
 
@@ -14,6 +15,7 @@ use super::alias::AliasMetadata;
 use super::debug::DebugContext;
 use super::layout::InstanceLayout;
 use super::symbol::Symbols;
+use super::tail::{TAIL_CALL_CONVENTION, TailSignature};
 use super::types::{Types, WASM_CALL_CONVENTION};
 use crate::error::Result;
 use crate::options::{CodeOptions, DebugInfo, OptLevel};
@@ -42,6 +44,7 @@ pub struct ModuleEnv<'c, 'm> {
     /// How functions are linked between the LLVM modules of one Wasm module.
     func_linkage: Linkage,
     funcs: RefCell<HashMap<FuncIndex, FunctionValue<'c>>>,
+    tail_forms: RefCell<HashMap<FuncIndex, FunctionValue<'c>>>,
     /// Attributes of every Wasm function.
     attributes: Vec<Attribute>,
 }
@@ -80,6 +83,7 @@ impl<'c, 'm> ModuleEnv<'c, 'm> {
             debug,
             func_linkage,
             funcs: RefCell::default(),
+            tail_forms: RefCell::default(),
             attributes: func_attributes(context, options.opt_level),
         }
     }
@@ -88,12 +92,28 @@ impl<'c, 'm> ModuleEnv<'c, 'm> {
     pub fn func(&self, func: FuncIndex) -> FunctionValue<'c> {
         *self.funcs.borrow_mut().entry(func).or_insert_with(|| {
             let ty = self.types.func(self.module.func_type(func));
-            let value = self.llvm.add_function(&self.symbols.func(func), ty, Some(Linkage::External));
-            value.as_global_value().set_visibility(GlobalVisibility::Hidden);
-            value.set_call_conventions(WASM_CALL_CONVENTION);
-            self.add_wasm_attributes(value);
-            value
+            let symbol = match self.module.makes_tail_calls(func) {
+                false => self.symbols.func(func),
+                true => self.symbols.ordinary_form(func),
+            };
+            self.declare(&symbol, ty, WASM_CALL_CONVENTION)
         })
+    }
+
+    /// The LLVM function, in the tail convention, of a defined Wasm function that makes tail calls.
+    pub fn tail_form(&self, func: FuncIndex) -> FunctionValue<'c> {
+        *self.tail_forms.borrow_mut().entry(func).or_insert_with(|| {
+            let ty = TailSignature::new(self.module.func_type(func)).func_type(&self.types);
+            self.declare(&self.symbols.func(func), ty, TAIL_CALL_CONVENTION)
+        })
+    }
+
+    fn declare(&self, symbol: &str, ty: FunctionType<'c>, convention: u32) -> FunctionValue<'c> {
+        let value = self.llvm.add_function(symbol, ty, Some(Linkage::External));
+        value.as_global_value().set_visibility(GlobalVisibility::Hidden);
+        value.set_call_conventions(convention);
+        self.add_wasm_attributes(value);
+        value
     }
 
     /// Gives a function that is about to get its body the linkage of this LLVM module.

@@ -20,6 +20,12 @@ impl Symbols {
         format!("{}{INTERNAL_SEPARATOR}f{}", self.prefix, func.0)
     }
 
+    /// Code of a defined function for callers in the ordinary convention, when its own is the tail
+    /// convention: `app.ordinary12`.
+    pub fn ordinary_form(&self, func: FuncIndex) -> String {
+        self.internal(&format!("ordinary{}", func.0))
+    }
+
     /// A symbol that is not part of the ABI: `app.initialize`.
     pub fn internal(&self, name: &str) -> String {
         format!("{}{INTERNAL_SEPARATOR}{name}", self.prefix)

@@ -11,7 +11,7 @@ use inkwell::types::{
 use crate::wasm::FuncType;
 use w2n_abi::ValueType;
 
-/// `fastcc`: calling convention of every Wasm function, direct or indirect.
+/// `fastcc`: calling convention of every Wasm function, direct or indirect. (`env/tail.rs` has the other one.)
 pub const WASM_CALL_CONVENTION: u32 = 8;
 
 /// The LLVM types we use, looked up once.
@@ -72,12 +72,20 @@ impl<'c> Types<'c> {
         let params: Vec<BasicMetadataTypeEnum> = std::iter::once(self.ptr.into())
             .chain(ty.params.iter().map(|ty| self.value(*ty).into()))
             .collect();
-        match ty.results.as_slice() {
-            [] => self.void.fn_type(&params, false),
-            [result] => self.value(*result).fn_type(&params, false),
+        match self.results(&ty.results) {
+            None => self.void.fn_type(&params, false),
+            Some(results) => results.fn_type(&params, false),
+        }
+    }
+
+    /// Type of the results together: `None` for none, several are a structure.
+    pub fn results(&self, results: &[ValueType]) -> Option<BasicTypeEnum<'c>> {
+        match results {
+            [] => None,
+            [result] => Some(self.value(*result)),
             results => {
                 let fields: Vec<_> = results.iter().map(|ty| self.value(*ty)).collect();
-                self.context.struct_type(&fields, false).fn_type(&params, false)
+                Some(self.context.struct_type(&fields, false).into())
             }
         }
     }

@@ -1,6 +1,7 @@
 //! call and call_indirect. spec: exec/instructions, control instructions.
 
 use inkwell::IntPredicate;
+use inkwell::builder::Builder;
 use inkwell::types::FunctionType;
 use inkwell::values::{BasicMetadataValueEnum, BasicValueEnum, CallSiteValue, IntValue, PointerValue};
 use std::mem::offset_of;
@@ -53,17 +54,23 @@ impl<'c> FuncTranslator<'c, '_> {
     }
 
     pub(super) fn translate_call_indirect(&mut self, ty: TypeIndex, table: TableIndex) -> Result<()> {
-        let index = self.pop_index()?;
+        let entry = self.pop_callee_entry(ty, table)?;
         let func_type = self.env.module.types[ty.index()].clone();
         let arguments = self.pop_many(func_type.params.len());
-        let entry = self.table_element(table, index, TrapCode::UndefinedElement)?;
-        self.check_entry_type(entry, ty)?;
         let code = self.load_entry_pointer(entry, offset_of!(VmTableEntry<Word>, code), "callee_code")?;
         let instance =
             self.load_entry_pointer(entry, offset_of!(VmTableEntry<Word>, instance), "callee_instance")?;
         let results = self.build_indirect_call(&func_type, code, instance, &arguments)?;
         self.stack.extend(results);
         Ok(())
+    }
+
+    /// Pops an index: the entry of the table there, which traps unless it is a function of type `ty`.
+    pub(super) fn pop_callee_entry(&mut self, ty: TypeIndex, table: TableIndex) -> Result<PointerValue<'c>> {
+        let index = self.pop_index()?;
+        let entry = self.table_element(table, index, TrapCode::UndefinedElement)?;
+        self.check_entry_type(entry, ty)?;
+        Ok(entry)
     }
 
     /// Traps unless the function of a table entry has type `expected`. A null entry has id 0, which no
@@ -99,7 +106,7 @@ impl<'c> FuncTranslator<'c, '_> {
         Ok(self.builder.build_select(is_null, missing, mismatched, "trap_code")?.into_int_value())
     }
 
-    fn load_entry_pointer(
+    pub(super) fn load_entry_pointer(
         &mut self,
         entry: PointerValue<'c>,
         offset: usize,
@@ -128,19 +135,28 @@ impl<'c> FuncTranslator<'c, '_> {
 
     fn finish_call(&mut self, call: CallSiteValue<'c>, ty: &FuncType) -> Result<Vec<BasicValueEnum<'c>>> {
         call.set_call_convention(WASM_CALL_CONVENTION);
-        match ty.results.len() {
-            0 => Ok(Vec::new()),
-            1 => Ok(vec![call.try_as_basic_value().unwrap_basic()]),
-            count => {
-                let results = call.try_as_basic_value().unwrap_basic().into_struct_value();
-                let take = |position| self.builder.build_extract_value(results, position as u32, "result");
-                Ok((0..count).map(take).collect::<std::result::Result<_, _>>()?)
-            }
+        call_results(&self.builder, call, ty.results.len())
+    }
+}
+
+/// The `count` results of a call.
+pub fn call_results<'c>(
+    builder: &Builder<'c>,
+    call: CallSiteValue<'c>,
+    count: usize,
+) -> Result<Vec<BasicValueEnum<'c>>> {
+    match count {
+        0 => Ok(Vec::new()),
+        1 => Ok(vec![call.try_as_basic_value().unwrap_basic()]),
+        count => {
+            let results = call.try_as_basic_value().unwrap_basic().into_struct_value();
+            let take = |position| builder.build_extract_value(results, position as u32, "result");
+            Ok((0..count).map(take).collect::<std::result::Result<_, _>>()?)
         }
     }
 }
 
-fn with_instance<'c>(
+pub(super) fn with_instance<'c>(
     instance: PointerValue<'c>,
     arguments: &[BasicValueEnum<'c>],
 ) -> Vec<BasicMetadataValueEnum<'c>> {
@@ -148,6 +164,6 @@ fn with_instance<'c>(
 }
 
 /// A call without a result must not have a name.
-fn result_name(ty: &FuncType) -> &'static str {
+pub(super) fn result_name(ty: &FuncType) -> &'static str {
     if ty.results.is_empty() { "" } else { "result" }
 }

@@ -6,6 +6,7 @@ use wasmparser::{BlockType, BrTable};
 
 use super::control_stack::FrameKind;
 use super::func::{FuncTranslator, returned_value};
+use super::tail_call::build_tail_return;
 use crate::error::{CompileError, Result};
 use crate::wasm::FuncType;
 
@@ -161,7 +162,11 @@ impl<'c> FuncTranslator<'c, '_> {
         self.translate_br(depth)
     }
 
-    fn build_return(&self, results: &[inkwell::values::BasicValueEnum<'c>]) -> Result<()> {
+    /// Returns from the function.
+    pub(super) fn build_return(&self, results: &[inkwell::values::BasicValueEnum<'c>]) -> Result<()> {
+        if let Some(signature) = &self.tail {
+            return build_tail_return(self.env, &self.builder, signature, self.function, results);
+        }
         match returned_value(&self.builder, self.function, results)? {
             Some(value) => self.builder.build_return(Some(&value))?,
             None => self.builder.build_return(None)?,

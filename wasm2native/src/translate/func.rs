@@ -5,7 +5,9 @@ use inkwell::debug_info::DISubprogram;
 use inkwell::values::{BasicValueEnum, FloatValue, FunctionValue, IntValue, PointerValue};
 
 use super::control_stack::{ControlFrame, FrameKind};
+use super::tail_call::{build_ordinary_form, receive_arguments};
 use crate::env::ModuleEnv;
+use crate::env::tail::TailSignature;
 use crate::env::types::Types;
 use crate::error::{CompileError, Result};
 use crate::options::DebugInfo;
@@ -30,6 +32,8 @@ pub struct FuncTranslator<'c, 'e> {
     pub(super) reachable: bool,
     /// Frames opened in unreachable code.
     pub(super) skipped_frames: u32,
+    /// How the function is called, if in the tail convention.
+    pub(super) tail: Option<TailSignature>,
     subprogram: Option<DISubprogram<'c>>,
     /// Byte offset of the current operator in the module.
     offset_bytes: u32,
@@ -45,10 +49,17 @@ pub(super) struct Local<'c> {
 /// Gives the LLVM function of a defined Wasm function its body.
 pub fn translate_function(env: &ModuleEnv<'_, '_>, defined: DefinedFuncIndex) -> Result<()> {
     let func = env.module.func_index(defined);
-    let function = env.func(func);
+    let (function, tail) = match env.module.makes_tail_calls(func) {
+        false => (env.func(func), None),
+        true => {
+            build_ordinary_form(env, func)?;
+            (env.tail_form(func), Some(TailSignature::new(env.module.func_type(func))))
+        }
+    };
     env.mark_defined(function);
     env.mark_instance_param(function, 0);
     let mut translator = FuncTranslator::new(env, function, 0);
+    translator.tail = tail;
     let body = &env.module.bodies[defined.index()];
     translator.describe(body.range().start as u32, env.module.func_name(func));
     translator
@@ -73,6 +84,7 @@ impl<'c, 'e> FuncTranslator<'c, 'e> {
             control: Vec::new(),
             reachable: true,
             skipped_frames: 0,
+            tail: None,
             subprogram: None,
             offset_bytes: 0,
         }
@@ -112,9 +124,12 @@ impl<'c, 'e> FuncTranslator<'c, 'e> {
     }
 
     fn declare_locals(&mut self, body: &wasmparser::FunctionBody<'_>, ty: &FuncType) -> Result<()> {
-        for (position, param) in ty.params.iter().enumerate() {
-            let value = self.function.get_params()[position + 1];
-            self.declare_local(*param, value)?;
+        let arguments = match &self.tail {
+            None => self.function.get_params().split_off(1),
+            Some(signature) => receive_arguments(self.env, &self.builder, signature, self.function)?,
+        };
+        for (param, argument) in ty.params.iter().zip(arguments) {
+            self.declare_local(*param, argument)?;
         }
         for group in body.get_locals_reader().map_err(|error| unreadable(&error))? {
             let (count, ty) = group.map_err(|error| unreadable(&error))?;

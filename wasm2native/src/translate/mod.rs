@@ -18,8 +18,10 @@ mod parametric;
 mod reachability;
 mod reference;
 mod table;
+mod tail_call;
 mod trap;
 mod variable;
 
+pub use call::call_results;
 pub use dead_load::keep_dead_loads;
 pub use func::{FuncTranslator, returned_value, translate_function};

@@ -36,6 +36,8 @@ impl<'c> FuncTranslator<'c, '_> {
             Return => self.translate_return(),
             Call { function_index } => self.translate_call(FuncIndex(function_index)),
             CallIndirect { type_index, table_index } => self.translate_call_indirect(self.env.module.type_index(type_index), TableIndex(table_index)),
+            ReturnCall { function_index } => self.translate_return_call(FuncIndex(function_index)),
+            ReturnCallIndirect { type_index, table_index } => self.translate_return_call_indirect(self.env.module.type_index(type_index), TableIndex(table_index)),
 
             // Reference instructions
             RefNull { hty } => self.translate_ref_null(hty),

@@ -42,6 +42,8 @@ pub struct Module<'a> {
     pub bodies: Vec<FunctionBody<'a>>,
     /// Functions that can become references: exported, in element segments or named by `ref.func`.
     pub referenced_funcs: BTreeSet<FuncIndex>,
+    /// Defined functions that make tail calls.
+    pub tail_callers: BTreeSet<FuncIndex>,
     /// Number of imported functions.
     pub imported_func_count: u32,
     /// Number of imported tables.
@@ -229,6 +231,11 @@ impl<'a> Module<'a> {
     /// Whether the function comes from outside.
     pub fn is_imported(&self, func: FuncIndex) -> bool {
         func.0 < self.imported_func_count
+    }
+
+    /// Whether the function is defined here and makes tail calls.
+    pub fn makes_tail_calls(&self, func: FuncIndex) -> bool {
+        self.tail_callers.contains(&func)
     }
 
     /// Place among the defined functions; `None` for imports.

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use wasmparser::{
-    BinaryReaderError, CompositeInnerType, DataKind, ElementKind, ExternalKind, FuncValidatorAllocations,
-    KnownCustom, Parser, Payload, RecGroup, TypeRef, ValidPayload, Validator,
+    BinaryReaderError, CompositeInnerType, DataKind, ElementKind, ExternalKind, FuncToValidate,
+    FuncValidatorAllocations, FunctionBody, KnownCustom, Parser, Payload, RecGroup, TypeRef, ValidPayload,
+    Validator, ValidatorResources, WasmFeatures,
 };
 
 use super::const_expr::ConstExpr;
@@ -52,14 +53,33 @@ impl<'a> ModuleReader<'a> {
             let payload = payload.map_err(malformed)?;
             if let ValidPayload::Func(func, body) = validator.payload(&payload).map_err(malformed)? {
                 self.current_func = Some(FuncIndex(func.index));
-                let mut func_validator = func.into_validator(allocations);
-                func_validator.validate(&body).map_err(malformed)?;
-                allocations = func_validator.into_allocations();
+                allocations = self.validate_body(func, &body, allocations)?;
                 self.current_func = None;
             }
             self.read_payload(payload)?;
         }
         Ok(())
+    }
+
+    /// Validates a body, and notes whether it makes tail calls: whether it is invalid without the proposal.
+    fn validate_body(
+        &mut self,
+        func: FuncToValidate<ValidatorResources>,
+        body: &FunctionBody<'a>,
+        allocations: FuncValidatorAllocations,
+    ) -> Result<FuncValidatorAllocations> {
+        let index = FuncIndex(func.index);
+        let resources = func.resources.clone();
+        let features = func.features.difference(WasmFeatures::TAIL_CALL);
+        let without_tail_calls = FuncToValidate { resources, features, ..func };
+        let mut validator = without_tail_calls.into_validator(allocations);
+        if validator.validate(body).is_ok() {
+            return Ok(validator.into_allocations());
+        }
+        let mut validator = func.into_validator(validator.into_allocations());
+        validator.validate(body).map_err(malformed)?;
+        self.module.tail_callers.insert(index);
+        Ok(validator.into_allocations())
     }
 
     fn read_payload(&mut self, payload: Payload<'a>) -> Result<()> {
