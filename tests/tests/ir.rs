@@ -17,7 +17,6 @@ use wasmparser::WasmFeatures;
 const UNSUPPORTED: &[(&str, &str)] = &[
     ("simd", "not yet: a table of its own"),
     ("relaxed_simd", "not yet: after SIMD"),
-    ("tail_call", "not yet"),
     ("exceptions", "not yet"),
     ("legacy_exceptions", "not yet: after exception handling"),
     ("function_references", "not yet"),
