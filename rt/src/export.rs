@@ -6,6 +6,7 @@
 use w2n_abi::{FUNC_TYPE_SEPARATOR, HostFuncRef, HostInstance, HostPointer, LinkError, ValueSlot, W2nTrap};
 
 use crate::api::{call_func, type_of};
+use crate::group;
 use crate::instance::owner;
 use crate::text::bytes;
 
@@ -19,6 +20,7 @@ pub unsafe extern "C" fn w2n_call_export(instance: HostPointer, func: HostPointe
         let report = &raw mut (*owner(instance.cast())).last_trap;
         // Every function of an instance is of a type that its module lists.
         let Some(ty) = type_of(&*func) else { return };
+        group::begin_call(instance.cast());
         let status = call_func(&*func, ty, slots, report);
         // Not before the call: a host function may have called typed functions meanwhile.
         (*report).code = status;
@@ -29,6 +31,7 @@ pub unsafe extern "C" fn w2n_call_export(instance: HostPointer, func: HostPointe
                 slots.add(position).write(ValueSlot::default());
             }
         }
+        group::end_call(instance.cast());
     }
 }
 
