@@ -225,8 +225,8 @@ struct w2n_api {
      * kind: W2N_ERROR_INVALID_ARGUMENT. */
     uint32_t (*instantiate)(const w2n_module_t *module, const w2n_import_t *imports, uint32_t import_count,
                             w2n_instance_t **instance, w2n_trap_t *trap);
-    /* Gives an instance up: no call into it may be under way, and nothing of it may be used afterwards.
-     * It is freed when those linked with it are given up as well. */
+    /* Gives an instance up: nothing of it may be used afterwards. It is freed when those linked with it are
+     * given up as well, and calls into them that are under way have ended. */
     void (*instance_drop)(w2n_instance_t *instance);
     /* 1 and *out, or 0 if the instance exports nothing of this name. */
     uint32_t (*get_export)(w2n_instance_t *instance, const char *name, uint64_t name_len, w2n_extern_t *out);

@@ -220,7 +220,11 @@ unsafe extern "C" fn call(
         if slot_count > 0 && (slots.is_null() || !slots.is_aligned()) {
             return invalid(report, b"slots that are null or not aligned to 16 bytes");
         }
-        call_func(func, ty, slots, report)
+        let instance = instance_of(func);
+        group::begin_call(instance);
+        let status = call_func(func, ty, slots, report);
+        group::end_call(instance);
+        status
     }
 }
 

@@ -6,6 +6,7 @@
 use w2n_abi::{FUNC_TYPE_SEPARATOR, HostFuncRef, HostInstance, HostPointer, LinkError, ValueSlot, W2nTrap};
 
 use crate::api::{call_func, type_of};
+use crate::group;
 use crate::instance::owner;
 use crate::text::bytes;
 
@@ -17,16 +18,20 @@ pub unsafe extern "C" fn w2n_call_export(instance: HostPointer, func: HostPointe
     unsafe {
         let func = func.cast_const().cast::<HostFuncRef>();
         let report = &raw mut (*owner(instance.cast())).last_trap;
-        (*report).code = 0;
         // Every function of an instance is of a type that its module lists.
         let Some(ty) = type_of(&*func) else { return };
-        if call_func(&*func, ty, slots, report) != 0 {
+        group::begin_call(instance.cast());
+        let status = call_func(&*func, ty, slots, report);
+        // Not before the call: a host function may have called typed functions meanwhile.
+        (*report).code = status;
+        if status != 0 {
             let encoding = bytes(&ty.encoding);
             let results = encoding.iter().rev().take_while(|code| **code != FUNC_TYPE_SEPARATOR).count();
             for position in 0..results {
                 slots.add(position).write(ValueSlot::default());
             }
         }
+        group::end_call(instance.cast());
     }
 }
 

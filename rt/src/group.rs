@@ -1,9 +1,9 @@
 //! Groups: instances that may refer to each other live and die together.
 //!
 //! The rule: a reference can travel through a shared table or global, so whoever is linked once is
-//! linked for good; a group is freed when the host has dropped every instance of it. Instances whose
-//! instantiation failed stay members (what they wrote into shared tables stays callable), but are not
-//! counted, since the host never had them.
+//! linked for good; a group is freed when the host has dropped every instance of it and no call is under
+//! way. Instances whose instantiation failed stay members (what they wrote into shared tables stays
+//! callable), but are not counted, since the host never had them.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -18,15 +18,17 @@ pub struct Group {
     members: Vec<*mut HostInstance>,
     /// Members that the host holds.
     held: usize,
+    /// Calls and instantiations that are under way. Only the thread that uses the group changes it.
+    calls: usize,
 }
 
 /// Held while any group changes.
 static CHANGING: Lock<()> = Lock::new(());
 
 impl Group {
-    /// A group of one instance that the host does not hold yet.
+    /// A group of one instance whose instantiation is under way: [`end_call`] ends it.
     pub fn new(instance: *mut HostInstance) -> *mut Self {
-        Box::into_raw(Box::new(Self { members: Vec::from([instance]), held: 0 }))
+        Box::into_raw(Box::new(Self { members: Vec::from([instance]), held: 0, calls: 1 }))
     }
 }
 
@@ -47,6 +49,7 @@ pub unsafe fn link(left: *mut HostInstance, right: *mut HostInstance) {
         }
         let from = Box::from_raw(from);
         (*into).held += from.held;
+        (*into).calls += from.calls;
         for member in from.members {
             (*owner(member)).group = into;
             (*into).members.push(member);
@@ -67,27 +70,54 @@ pub unsafe fn hold(instance: *mut HostInstance) {
     }
 }
 
-/// The host gives the instance up; frees the group if it held no other. Giving it up twice, while
-/// others of the group are held, changes nothing.
+/// The host gives the instance up. Giving it up twice, while others of the group are held, changes nothing.
 ///
 /// # Safety
-/// The host held the instance, or (instantiation failed) never will.
+/// The host held the instance.
 pub unsafe fn release(instance: *mut HostInstance) {
     let changing = CHANGING.lock();
     // SAFETY: as in `link`.
-    let group = unsafe { (*owner(instance)).group };
-    // SAFETY: as in `link`.
     unsafe {
+        let group = (*owner(instance)).group;
         let was_held = core::mem::take(&mut (*owner(instance)).is_held);
         (*group).held -= usize::from(was_held);
-        if (*group).held > 0 {
+        drop(changing);
+        free_unused(group);
+    }
+}
+
+/// A call into the instance begins: until [`end_call`] the group stays, whatever host functions give up.
+///
+/// # Safety
+/// The instance is alive, and used by the calling thread alone.
+pub unsafe fn begin_call(instance: *mut HostInstance) {
+    // SAFETY: live instances have owners, owners have groups.
+    unsafe { (*(*owner(instance)).group).calls += 1 };
+}
+
+/// The call has ended. The instance may be gone afterwards.
+///
+/// # Safety
+/// [`begin_call`] began it.
+pub unsafe fn end_call(instance: *mut HostInstance) {
+    // SAFETY: the call kept the instance alive; its group may be another one now.
+    unsafe {
+        let group = (*owner(instance)).group;
+        (*group).calls -= 1;
+        free_unused(group);
+    }
+}
+
+/// Frees a group that the host holds nothing of and that no call is in.
+unsafe fn free_unused(group: *mut Group) {
+    // SAFETY: the caller vouches for the group.
+    unsafe {
+        if (*group).held > 0 || (*group).calls > 0 {
             return;
         }
-    }
-    drop(changing);
-    // SAFETY: the host holds no member, so nobody can reach the group any more.
-    for member in unsafe { Box::from_raw(group) }.members {
-        // SAFETY: members are alive until their group ends.
-        unsafe { instance::free(member) };
+        // Nobody can reach the members any more.
+        for member in Box::from_raw(group).members {
+            instance::free(member);
+        }
     }
 }

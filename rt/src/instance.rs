@@ -153,12 +153,11 @@ pub unsafe fn instantiate(
     };
     // SAFETY: the instance is alive; the host never sees it if it failed.
     unsafe {
-        if status != 0 {
-            group::release(instance);
-        } else {
+        if status == 0 {
             group::hold(instance);
             *out = instance;
         }
+        group::end_call(instance);
     }
     status
 }

@@ -89,6 +89,7 @@ fn names_cannot_act_on_the_terminal() {
         assert!(lines.len() <= 2 && said.len() < 1500, "{said}");
         assert!(!said.contains("\x1b[31m\n") && !said.contains("\x1b[2J"), "{said:?}");
     }
+    bench.fails(&["-v", "evil\x1b[31m\n.wat"], 1, &[r"reading evil\u{1b}[31m\n.wat ("]);
 }
 
 #[test]

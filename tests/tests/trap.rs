@@ -9,7 +9,7 @@ use std::process::Command;
 
 use w2n_abi::{TRAP_EXIT_STATUS, TrapCode};
 use w2n_tests::host::{Import, Library, Type};
-use w2n_tests::program::{compile, fixture, run};
+use w2n_tests::program::{build_guest, compile, fixture, run};
 use w2n_tests::trap::{BOUNDS_CHECKS, TrapFixture};
 
 /// Runs the fixture at all its levels; fails with all that is not as it must be.
@@ -84,7 +84,11 @@ fn host_error() {
 #[test]
 fn no_fixture_is_forgotten() {
     for entry in fs::read_dir(fixture("trap")).unwrap() {
-        let name = entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned();
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "c") {
+            continue;
+        }
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
         assert!(EXECUTABLES.contains(&&*name) || PLUGINS.contains(&&*name), "no test runs {name}");
     }
 }
@@ -99,6 +103,40 @@ fn every_trap_code_has_a_fixture() {
             code => case.traps_with(code.message()),
         });
         assert!(has_case, "no fixture ends with {code:?}");
+    }
+}
+
+/// What a real program says when it dies in its library does not depend on the level or the checks.
+#[test]
+fn reports_are_the_same_however_the_program_is_compiled() {
+    let dir = tempfile::tempdir().unwrap();
+    let guest = build_guest(&fixture("trap/deep.c"), dir.path()).unwrap_or_else(|reason| panic!("{reason}"));
+    let report = |level: &str, bounds: &str, argument: &str| {
+        let executable = dir.path().join(format!("program{level}{bounds}"));
+        if !executable.exists() {
+            let bounds = format!("--bounds-checks={bounds}");
+            compile(&guest, &executable, &[level, &bounds]).unwrap_or_else(|reason| panic!("{reason}"));
+        }
+        let finished = run(Command::new(executable).arg(argument), b"").unwrap();
+        assert_eq!(finished.status, Some(TRAP_EXIT_STATUS), "{argument} {level} {bounds}");
+        String::from_utf8(finished.stderr).unwrap()
+    };
+    for (argument, message, innermost) in [
+        ("sort", "unreachable", "abort"),
+        ("tree", "integer divide by zero", "sum"),
+        ("string", "out of bounds memory access: address 0xfffffff0", "strlen"),
+        ("copy", "out of bounds memory access: address 0x7fffff00", "main"),
+        ("fill", "out of bounds memory access", "main"),
+    ] {
+        let expected = report("-O0", "guard", argument);
+        let lines: Vec<_> = expected.lines().collect();
+        assert!(lines[0].starts_with(&format!("wasm2native: trap: {message}")), "{expected}");
+        assert!(lines[1].contains(&format!("`{innermost}` at 0x")) && lines.len() > 3, "{expected}");
+        for (level, bounds) in
+            ["-O2", "-O3", "-Os"].iter().flat_map(|level| BOUNDS_CHECKS.map(|bounds| (level, bounds)))
+        {
+            assert_eq!(report(level, bounds, argument), expected, "{argument} {level} {bounds}");
+        }
     }
 }
 

@@ -251,8 +251,8 @@ pub struct W2nApi {
         instance: *mut *mut HostInstance,
         trap: *mut W2nTrap,
     ) -> u32,
-    /// Gives the instance up. It is freed when no instance linked with it is left. Null does nothing.
-    /// No call into the instance may be under way, and nothing of it may be used afterwards.
+    /// Gives the instance up. It is freed when no instance linked with it is left and no call into them
+    /// is under way. Null does nothing. Nothing of the instance may be used afterwards.
     pub instance_drop: unsafe extern "C" fn(instance: *mut HostInstance),
     /// Looks an export up by name. 1 and `*out` filled in, or 0 if there is none.
     pub get_export: unsafe extern "C" fn(

@@ -3,6 +3,8 @@
 
 use std::io::Write;
 
+use crate::error::printable;
+
 /// Standard error, and how much to say there.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Console {
@@ -21,7 +23,7 @@ impl Console {
     /// Prints a line if `-v` was given.
     pub fn verbose(&self, line: impl FnOnce() -> String) {
         if self.is_verbose {
-            self.say(&format!("wasm2native: {}", line()));
+            self.say(&format!("wasm2native: {}", printable(&line())));
         }
     }
 
