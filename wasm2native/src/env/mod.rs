@@ -9,6 +9,7 @@ pub mod place;
 pub mod runtime;
 pub mod symbol;
 pub mod types;
+pub mod vector_unit;
 
 pub use alias::AliasClass;
 pub use module_env::ModuleEnv;

@@ -5,8 +5,10 @@
 use inkwell::AddressSpace;
 use inkwell::context::Context;
 use inkwell::types::{
-    BasicMetadataTypeEnum, BasicType, BasicTypeEnum, FloatType, FunctionType, IntType, PointerType, VoidType,
+    BasicMetadataTypeEnum, BasicType, BasicTypeEnum, FloatType, FunctionType, IntType, PointerType,
+    VectorType, VoidType,
 };
+use inkwell::values::VectorValue;
 
 use crate::wasm::FuncType;
 use w2n_abi::ValueType;
@@ -65,6 +67,12 @@ impl<'c> Types<'c> {
             ValueType::V128 => self.i64.vec_type(2).into(),
             ValueType::FuncRef | ValueType::ExternRef => self.ptr.into(),
         }
+    }
+
+    /// A vector with these bits, lane 0 in the lowest.
+    pub fn vector_const(&self, bits: u128) -> VectorValue<'c> {
+        let halves = [bits as u64, (bits >> 64) as u64];
+        VectorType::const_vector(&halves.map(|half| self.i64.const_int(half, false)))
     }
 
     /// Type of a Wasm function: the instance, then the parameters; several results are a structure.

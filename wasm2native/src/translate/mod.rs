@@ -1,4 +1,5 @@
-//! One function body to LLVM IR. [`operator`] is the table of all operators; each family has its file.
+//! One function body to LLVM IR. [`operator`] is the table of all operators, with that of vector
+//! operators in [`simd`]; each family has its file.
 //!
 //! INV-4: while reachable, the builder stands in an unterminated block; while unreachable, nothing is emitted.
 
@@ -17,6 +18,7 @@ mod operator;
 mod parametric;
 mod reachability;
 mod reference;
+mod simd;
 mod table;
 mod trap;
 mod variable;
