@@ -4,13 +4,13 @@ use wasmparser::{Validator, WasmFeatures};
 
 /// Everything the translator handles; the rest is refused by name.
 pub const SUPPORTED_FEATURES: WasmFeatures = WasmFeatures::WASM2
+    .union(WasmFeatures::RELAXED_SIMD)
     .union(WasmFeatures::MULTI_MEMORY)
     .union(WasmFeatures::EXTENDED_CONST)
     .union(WasmFeatures::CALL_INDIRECT_OVERLONG);
 
 /// Proposals by the name that users know, tried in this order.
 const PROPOSALS: &[(WasmFeatures, &str)] = &[
-    (WasmFeatures::RELAXED_SIMD, "relaxed SIMD"),
     (WasmFeatures::THREADS, "threads"),
     (WasmFeatures::TAIL_CALL, "tail-call"),
     (WasmFeatures::EXCEPTIONS, "exception-handling"),

@@ -1,4 +1,4 @@
-//! SIMD. [`operator`] is the table; an operator is a shape and an emitter.
+//! SIMD and relaxed SIMD. [`operator`] is the table; an operator is a shape and an emitter.
 //!
 //! INV-5: a vector on the operand stack is `<2 x i64>`. Emitters take it as lanes of a shape with
 //! [`FuncTranslator::pop_as`] and push what they made with [`FuncTranslator::push_v128`].
@@ -11,6 +11,7 @@ mod lanes;
 mod memory;
 mod operator;
 mod reduce;
+mod relaxed;
 mod round;
 mod shape;
 

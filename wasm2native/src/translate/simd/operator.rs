@@ -7,6 +7,7 @@ use inkwell::{FloatPredicate, IntPredicate};
 use wasmparser::Operator;
 
 use super::Shape::{F32x4, F64x2, I8x16, I16x8, I32x4, I64x2};
+use super::relaxed::Product;
 use super::round::Rounding;
 use super::shape::Half::{High, Low};
 use crate::error::{CompileError, Result};
@@ -289,6 +290,28 @@ impl FuncTranslator<'_, '_> {
             F64x2ConvertLowI32x4U => self.vector_convert_low(Unsigned),
             F32x4DemoteF64x2Zero => self.vector_demote_zero(),
             F64x2PromoteLowF32x4 => self.vector_promote_low(),
+
+            // Relaxed SIMD
+            I8x16RelaxedSwizzle => self.relaxed_swizzle(),
+            I32x4RelaxedTruncF32x4S => self.relaxed_trunc_signed(),
+            I32x4RelaxedTruncF32x4U => self.vector_trunc_sat(Unsigned),
+            I32x4RelaxedTruncF64x2SZero => self.relaxed_trunc_signed_zero(),
+            I32x4RelaxedTruncF64x2UZero => self.vector_trunc_sat_zero(Unsigned),
+            F32x4RelaxedMadd => self.relaxed_madd(F32x4, Product::Plain),
+            F32x4RelaxedNmadd => self.relaxed_madd(F32x4, Product::Negated),
+            F64x2RelaxedMadd => self.relaxed_madd(F64x2, Product::Plain),
+            F64x2RelaxedNmadd => self.relaxed_madd(F64x2, Product::Negated),
+            I8x16RelaxedLaneselect => self.relaxed_laneselect(I8x16),
+            I16x8RelaxedLaneselect => self.relaxed_laneselect(I16x8),
+            I32x4RelaxedLaneselect => self.relaxed_laneselect(I32x4),
+            I64x2RelaxedLaneselect => self.relaxed_laneselect(I64x2),
+            F32x4RelaxedMin => self.relaxed_extreme(F32x4, Extreme::Minimum),
+            F32x4RelaxedMax => self.relaxed_extreme(F32x4, Extreme::Maximum),
+            F64x2RelaxedMin => self.relaxed_extreme(F64x2, Extreme::Minimum),
+            F64x2RelaxedMax => self.relaxed_extreme(F64x2, Extreme::Maximum),
+            I16x8RelaxedQ15mulrS => self.relaxed_q15_product(),
+            I16x8RelaxedDotI8x16I7x16S => self.relaxed_dot(),
+            I32x4RelaxedDotI8x16I7x16AddS => self.relaxed_dot_add(),
 
             other => Err(CompileError::internal(format!("validated operator without translation: {other:?}"))),
         }
