@@ -5,6 +5,7 @@
 
 use inkwell::context::Context;
 use inkwell::memory_buffer::MemoryBuffer;
+use inkwell::support::LLVMString;
 use inkwell::targets::{FileType, TargetMachine};
 
 /// Extensions for which translation chooses other IR.
@@ -41,13 +42,13 @@ define <4 x float> @fused(<4 x float> %x) {
 }
 declare <4 x float> @llvm.floor.v4f32(<4 x float>)
 declare <4 x float> @llvm.fma.v4f32(<4 x float>, <4 x float>, <4 x float>)
-\0";
+";
 
 impl VectorUnit {
     /// That of the processor that `machine` makes code for.
     pub fn of(machine: &TargetMachine) -> Self {
-        // A processor that the probe does not work for is treated as one that has nothing.
-        let assembly = assembly_of_probe(machine).unwrap_or_default();
+        let assembly = assembly_of_probe(machine)
+            .unwrap_or_else(|error| panic!("the probe of vector instructions does not compile: {error}"));
         let has = |instruction: &str| {
             assembly.lines().filter_map(|line| line.split_whitespace().next()).any(|word| {
                 // With AVX the names start with a `v`.
@@ -63,14 +64,14 @@ impl VectorUnit {
     }
 }
 
-fn assembly_of_probe(machine: &TargetMachine) -> Option<String> {
+fn assembly_of_probe(machine: &TargetMachine) -> Result<String, LLVMString> {
     let context = Context::create();
-    let text = MemoryBuffer::create_from_memory_range(PROBE, "probe");
-    let module = context.create_module_from_ir(text).ok()?;
+    let text = MemoryBuffer::create_from_memory_range_copy(PROBE, "probe");
+    let module = context.create_module_from_ir(text)?;
     module.set_triple(&machine.get_triple());
     module.set_data_layout(&machine.get_target_data().get_data_layout());
-    let assembly = machine.write_to_memory_buffer(&module, FileType::Assembly).ok()?;
-    Some(String::from_utf8_lossy(assembly.as_slice()).into_owned())
+    let assembly = machine.write_to_memory_buffer(&module, FileType::Assembly)?;
+    Ok(String::from_utf8_lossy(assembly.as_slice()).into_owned())
 }
 
 #[cfg(test)]
