@@ -33,6 +33,8 @@ pub struct Types<'c> {
     pub f32: FloatType<'c>,
     /// `f64`
     pub f64: FloatType<'c>,
+    /// `v128`
+    pub vector: VectorType<'c>,
     /// Pointers and references.
     pub ptr: PointerType<'c>,
     /// No result.
@@ -51,6 +53,7 @@ impl<'c> Types<'c> {
             i64: context.i64_type(),
             f32: context.f32_type(),
             f64: context.f64_type(),
+            vector: context.i64_type().vec_type(2),
             ptr: context.ptr_type(AddressSpace::default()),
             void: context.void_type(),
             context,
@@ -64,7 +67,7 @@ impl<'c> Types<'c> {
             ValueType::I64 => self.i64.into(),
             ValueType::F32 => self.f32.into(),
             ValueType::F64 => self.f64.into(),
-            ValueType::V128 => self.i64.vec_type(2).into(),
+            ValueType::V128 => self.vector.into(),
             ValueType::FuncRef | ValueType::ExternRef => self.ptr.into(),
         }
     }

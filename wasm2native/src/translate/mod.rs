@@ -16,6 +16,7 @@ mod integer;
 mod memory;
 mod operator;
 mod parametric;
+mod partial_load;
 mod reachability;
 mod reference;
 mod simd;

@@ -64,7 +64,7 @@ impl<'c> FuncTranslator<'c, '_> {
 
     /// Whether a lane of `vector` is a constant that some operation leaves the other operand alone with.
     fn has_identity_lane(&self, vector: VectorValue<'c>, shape: Shape) -> bool {
-        let bits = cast_source(vector, Shape::I64x2.vector_type(self.types())).unwrap_or(vector);
+        let bits = cast_source(vector, self.types().vector).unwrap_or(vector);
         (0..bits.get_type().get_size()).any(|number| match constant_lane(bits, number) {
             Some(BasicValueEnum::FloatValue(lane)) => {
                 lane.get_constant().is_some_and(|(value, _)| is_identity(value))

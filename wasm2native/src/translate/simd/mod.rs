@@ -44,7 +44,7 @@ impl<'c> FuncTranslator<'c, '_> {
     /// Pushes 128 bits of any lanes.
     fn push_v128(&mut self, vector: impl BasicValue<'c>) -> Result<()> {
         let vector = vector.as_basic_value_enum().into_vector_value();
-        let bits = self.reshaped(vector, Shape::I64x2.vector_type(self.types()))?;
+        let bits = self.reshaped(vector, self.types().vector)?;
         self.push(bits);
         Ok(())
     }
