@@ -261,6 +261,7 @@ fn color_is_used_only_when_asked_for_or_on_a_terminal() {
     assert!(!on_terminal("", "--color=never"));
     assert!(!on_terminal("NO_COLOR=1", ""));
     assert!(!on_terminal("TERM=dumb", ""));
+    assert!(!on_terminal("TERM=dumb CI=true", ""));
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Runs the specification's test suite: every file, at -O0 and -O2, with guard pages and software checks.
 //!
-//! Prints a table and fails when any total differs from the record in `tests/ratchet/`. Arguments that
-//! are no options choose files by a part of their name; `--config O0-guard` chooses a configuration.
+//! Files about vectors also run with other vector instructions. Prints a table and fails when any total
+//! differs from the record in `tests/ratchet/`. Arguments that are no options choose files by a part of
+//! their name; `--config O0-guard` chooses a configuration.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -72,15 +73,24 @@ impl Selection {
     }
 
     fn jobs(&self, suite: Suite) -> Vec<Job> {
-        let configs: &[Config] = if self.configs.is_empty() { &Config::ALL } else { &self.configs };
         let is_chosen =
             |file: &str| self.names.is_empty() || self.names.iter().any(|name| file.contains(name.as_str()));
         let files = suite.files().into_iter().filter(|file| is_chosen(&file.name));
         files
             .flat_map(|file| {
-                configs.iter().map(move |config| Job { suite, file: file.name.clone(), config: *config })
+                let configs = self.configs_for(&file.name);
+                configs.into_iter().map(move |config| Job { suite, file: file.name.clone(), config })
             })
             .collect()
+    }
+
+    fn configs_for(&self, file: &str) -> Vec<Config> {
+        if !self.configs.is_empty() {
+            return self.configs.clone();
+        }
+        let is_about_vectors = ["simd", "relaxed"].iter().any(|word| file.contains(word));
+        let also = if is_about_vectors { &Config::VECTORS[..] } else { &[] };
+        Config::ALL.iter().chain(also).copied().collect()
     }
 }
 
@@ -135,7 +145,7 @@ fn print_table(suite: Suite, results: &[JobResult]) {
             totals.passed, totals.failed
         );
     }
-    for config in Config::ALL {
+    for config in Config::ALL.into_iter().chain(Config::VECTORS) {
         let mut totals = Totals::default();
         let chosen = results.iter().filter(|result| result.job.config == config);
         chosen.for_each(|result| totals.add(&result.totals));
@@ -156,7 +166,6 @@ fn by_file(results: &[JobResult]) -> Results {
 fn compare(suite: Suite, results: &Results, selection: &Selection) -> bool {
     if std::env::var_os("W2N_BLESS").is_some() && selection.configs.is_empty() {
         ratchet::bless(suite, results, selection.is_partial()).expect("write the record");
-        return true;
     }
     let differences = ratchet::differences(suite, results, selection.is_partial());
     for difference in &differences {

@@ -30,6 +30,16 @@ pub enum BoundsChecks {
     Software,
 }
 
+/// `-C relaxed-simd=…`: what the operators of relaxed SIMD do where the specification leaves a choice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RelaxedSimd {
+    /// What the deterministic profile says: the same on every machine.
+    #[default]
+    Deterministic,
+    /// The fastest instruction of the processor compiled for.
+    Native,
+}
+
 /// What to leave in the output for debuggers and backtraces.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DebugInfo {
@@ -49,6 +59,8 @@ pub struct CodeOptions {
     pub opt_level: OptLevel,
     /// How accesses are checked.
     pub bounds_checks: BoundsChecks,
+    /// What relaxed SIMD does.
+    pub relaxed_simd: RelaxedSimd,
     /// Debug information.
     pub debug_info: DebugInfo,
     /// `--strict-traps`: memory accesses trap exactly in the order written.

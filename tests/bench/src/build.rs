@@ -31,7 +31,7 @@ pub struct Built {
     pub name: String,
     /// The Wasm module.
     pub module: Output,
-    /// By clang-22 -O3 for this machine's baseline.
+    /// By clang-22 -O3, for the same processor as the product's.
     pub native: Output,
     /// By the product, one per [`LEVELS`].
     pub ours: Vec<Output>,
@@ -40,16 +40,19 @@ pub struct Built {
 }
 
 impl Built {
-    /// Builds `program` in `dir`.
-    pub fn new(program: &Program, dir: &Path) -> Result<Self, String> {
+    /// Builds `program` in `dir` for the processor `march`.
+    pub fn new(program: &Program, march: &str, dir: &Path) -> Result<Self, String> {
+        let march = format!("-march={march}");
         let path = |extension: &str| dir.join(format!("{}.{extension}", program.name));
-        let native = output(path("native"), |out| clang(program, &["-no-pie"], out))?;
+        let native = output(path("native"), |out| clang(program, &["-no-pie", &march], out))?;
         let module = output(path("wasm"), |out| {
-            clang(program, &["--target=wasm32-wasi", "--no-wasm-opt", "-Wl,--strip-all"], out)
+            let mut options = vec!["--target=wasm32-wasi", "--no-wasm-opt", "-Wl,--strip-all"];
+            options.extend(program.wasm_options.iter().map(String::as_str));
+            clang(program, &options, out)
         })?;
         let ours = LEVELS
             .iter()
-            .map(|level| output(path(&level[1..]), |out| compile(&module.path, out, &[level])))
+            .map(|level| output(path(&level[1..]), |out| compile(&module.path, out, &[level, &march])))
             .collect::<Result<_, _>>()?;
         let other = output(path("other"), |out| {
             run_to_end(second_engine("compile")?.arg(&module.path).arg(out)).map(drop)

@@ -1,7 +1,8 @@
 //! `make bench`: run time of compiled Wasm against native code and a second engine, in one table.
 //!
 //! The rule: every program says its own result and time; results must be equal everywhere, or the run
-//! fails. Times pass or fail nothing. `w2n-bench [--runs N] [NAME]...` measures the named programs only.
+//! fails. Times pass or fail nothing. `w2n-bench [--runs N] [--march CPU] [NAME]...` measures the named
+//! programs only, compiled for CPU.
 
 mod build;
 mod measure;
@@ -18,6 +19,9 @@ use measure::Measured;
 /// Timed runs of each program on each engine, unless `--runs` says otherwise. Odd, so that there is a median.
 const DEFAULT_RUNS: usize = 5;
 
+/// The processor that native code and the product's are for, unless `--march` says otherwise.
+const DEFAULT_MARCH: &str = "x86-64";
+
 /// The levels at which the product compiles, in the order of the table.
 const LEVELS: [&str; 2] = ["-O2", "-O3"];
 
@@ -32,19 +36,19 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<(), String> {
-    let (runs, names) = arguments()?;
+    let Arguments { runs, march, names } = arguments()?;
     let output_dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/bench");
     std::fs::create_dir_all(&output_dir).map_err(|error| format!("{}: {error}", output_dir.display()))?;
     let output_dir = output_dir.canonicalize().map_err(|error| error.to_string())?;
     let work = tempfile::tempdir().map_err(|error| error.to_string())?;
 
     let mut measured = Vec::new();
-    report::print_header();
+    report::print_header(&march);
     for program in source::programs(&output_dir)? {
         if !names.is_empty() && !names.contains(&program.name) {
             continue;
         }
-        let built = Built::new(&program, work.path())?;
+        let built = Built::new(&program, &march, work.path())?;
         let row = Measured::new(&built, runs)?;
         report::print_row(&row);
         measured.push(row);
@@ -62,18 +66,26 @@ fn run() -> Result<(), String> {
     Ok(())
 }
 
-fn arguments() -> Result<(usize, Vec<String>), String> {
-    let (mut runs, mut names) = (DEFAULT_RUNS, Vec::new());
+struct Arguments {
+    runs: usize,
+    march: String,
+    names: Vec<String>,
+}
+
+fn arguments() -> Result<Arguments, String> {
+    let (mut runs, mut march, mut names) = (DEFAULT_RUNS, DEFAULT_MARCH.to_owned(), Vec::new());
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         if arg == "--runs" {
             let number = args.next().and_then(|text| text.parse().ok()).filter(|&number| number > 0);
             runs = number.ok_or("--runs wants a number above 0")?;
+        } else if arg == "--march" {
+            march = args.next().ok_or("--march wants the name of a processor, or native")?;
         } else if arg.starts_with('-') {
-            return Err(format!("unknown option {arg}; usage: w2n-bench [--runs N] [NAME]..."));
+            return Err(format!("unknown option {arg}; usage: w2n-bench [--runs N] [--march CPU] [NAME]..."));
         } else {
             names.push(arg);
         }
     }
-    Ok((runs, names))
+    Ok(Arguments { runs, march, names })
 }

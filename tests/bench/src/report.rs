@@ -10,8 +10,10 @@ use crate::measure::Measured;
 use crate::startup::Startup;
 
 /// The head of the table, before any row: rows are printed as they are measured.
-pub fn print_header() {
-    println!("run time: median by the program's own clock; x: ratio to clang-22 -O3 (lower is better)");
+pub fn print_header(march: &str) {
+    println!(
+        "run time: median by the program's own clock; x: ratio to clang-22 -O3 -march={march} (lower is better)"
+    );
     print!("{:<12} {:>9}", "program", "native ms");
     for level in LEVELS {
         print!(" {:>7}", format!("{level} x"));

@@ -17,6 +17,8 @@ pub struct Program {
     pub sources: Vec<PathBuf>,
     /// Options for the C compiler, the same natively and for Wasm.
     pub options: Vec<String>,
+    /// Options for Wasm alone.
+    pub wasm_options: Vec<String>,
 }
 
 /// Our own kernels, in the order of the table: numeric loops first, then memory, calls, branches.
@@ -35,15 +37,24 @@ const KERNELS: [&str; 12] = [
     "interpreter",
 ];
 
+/// Kernels of our own that are about vectors: written with them, or loops that become vectors.
+const VECTOR_KERNELS: [&str; 6] =
+    ["simd_dot", "simd_matmul", "simd_filter", "simd_utf8", "simd_base64", "simd_swizzle"];
+
 /// The crates that carry C sources, pinned.
 const CRATES: [(&str, &str); 2] = [("libsqlite3-sys", "=0.40.0"), ("bzip2-sys", "=0.1.13")];
 
 /// Every program. `scratch` keeps the manifest that asks cargo for the crates.
 pub fn programs(scratch: &Path) -> Result<Vec<Program>, String> {
-    let mut programs: Vec<_> = KERNELS
-        .iter()
-        .map(|name| Program { name: (*name).to_owned(), sources: Vec::new(), options: Vec::new() })
-        .collect();
+    let kernel = |name: &&str, wasm_options: &[&str]| Program {
+        name: (*name).to_owned(),
+        sources: Vec::new(),
+        options: Vec::new(),
+        wasm_options: wasm_options.iter().map(|option| (*option).to_owned()).collect(),
+    };
+    let scalar = KERNELS.iter().map(|name| kernel(name, &[]));
+    let vector = VECTOR_KERNELS.iter().map(|name| kernel(name, &["-msimd128"]));
+    let mut programs: Vec<_> = scalar.chain(vector).collect();
     let [sqlite, bzip2] = crate_dirs(&scratch.join("sources"))?;
     programs.push(sqlite_program(&sqlite.join("sqlite3")));
     programs.push(bzip2_program(&bzip2.join("bzip2-1.0.8")));
@@ -70,6 +81,7 @@ fn sqlite_program(dir: &Path) -> Program {
         name: "sqlite".to_owned(),
         sources: vec![dir.join("sqlite3.c"), dir.join("wasm32-wasi-vfs.c")],
         options,
+        wasm_options: Vec::new(),
     }
 }
 
@@ -80,6 +92,7 @@ fn bzip2_program(dir: &Path) -> Program {
         name: "bzip2".to_owned(),
         sources: files.iter().map(|file| dir.join(file)).collect(),
         options: vec!["-DBZ_NO_STDIO".to_owned(), format!("-I{}", dir.display())],
+        wasm_options: Vec::new(),
     }
 }
 

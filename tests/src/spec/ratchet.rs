@@ -27,7 +27,7 @@ pub fn differences(suite: Suite, results: &Results, is_partial: bool) -> Vec<Str
     let mut lines = Vec::new();
     for (file, configs) in results {
         for (config, totals) in configs {
-            match record.get(file).and_then(|configs| configs.get(config)) {
+            match record.get(file).and_then(|configs| configs.get(&name_on_record(config))) {
                 Some(recorded) if recorded == totals => {}
                 Some(recorded) => lines.push(format!("{file} {config}: {totals}; on record: {recorded}")),
                 None => lines.push(format!("{file} {config}: {totals}; not on record")),
@@ -41,6 +41,12 @@ pub fn differences(suite: Suite, results: &Results, is_partial: bool) -> Vec<Str
     lines
 }
 
+/// The configuration whose totals those of `config` must equal.
+fn name_on_record(config: &str) -> String {
+    let config: Config = config.parse().expect("results have known configurations");
+    config.on_record().to_string()
+}
+
 /// Puts `results` on record: as all there is, or in place of those of the same files (`is_partial`).
 pub fn bless(suite: Suite, results: &Results, is_partial: bool) -> std::io::Result<()> {
     let path = path(suite);
@@ -50,6 +56,9 @@ pub fn bless(suite: Suite, results: &Results, is_partial: bool) -> std::io::Resu
         false => Results::new(),
     };
     record.extend(results.clone());
+    for configs in record.values_mut() {
+        configs.retain(|config, _| name_on_record(config) == *config);
+    }
     std::fs::write(path, render(suite, &record))
 }
 

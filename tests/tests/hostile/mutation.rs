@@ -15,7 +15,7 @@ use w2n_tests::command::{Bench, holds};
 use w2n_tests::spec::suite::Suite;
 use wasm2native::driver::plugins::{PluginSource, compile_plugins};
 use wasm2native::error::ErrorKind;
-use wasm2native::options::{CodeOptions, OptLevel};
+use wasm2native::options::{CodeOptions, OptLevel, TargetOptions};
 use wasm2native::wasm;
 use wast::parser::{self, ParseBuffer};
 use wast::{Wast, WastDirective};
@@ -117,7 +117,7 @@ fn compile_batch(batch: &[(usize, &[u8])], directory: &Path) {
         let prefixes: Vec<_> = batch.iter().map(|(number, _)| format!("m{number}")).collect();
         let sources: Vec<_> =
             prefixes.iter().zip(batch).map(|(prefix, (_, bytes))| PluginSource { prefix, bytes }).collect();
-        compile_plugins(&sources, &code, &directory.join("batch.so"))
+        compile_plugins(&sources, &code, &TargetOptions::default(), &directory.join("batch.so"))
     };
     let Err(error) = compile(batch) else { return };
     for mutant in batch {

@@ -60,6 +60,8 @@ pub struct Arguments {
     pub bounds_checks: Option<Bounds>,
     #[arg(long)]
     pub strict_traps: bool,
+    #[arg(short = 'C', action = ArgAction::Append)]
+    pub code_choices: Vec<String>,
     #[arg(long)]
     pub module_name: Option<String>,
 

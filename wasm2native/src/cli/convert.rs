@@ -10,7 +10,7 @@ use crate::driver::taken_word;
 use crate::error::{CompileError, Result};
 use crate::options::{
     BoundsChecks, CodeOptions, DebugInfo, DirGrant, EnvGrant, InputFile, LinkOptions, ModuleKind, OptLevel,
-    Options, OutputFile, OutputKind, Policy, TargetOptions,
+    Options, OutputFile, OutputKind, Policy, RelaxedSimd, TargetOptions,
 };
 
 /// What the compiler is to do, and how much it is to say.
@@ -33,7 +33,7 @@ pub fn options(arguments: &Arguments) -> Result<(Options, Console)> {
         },
         output_kind,
         module_kind: arguments.shared.then_some(ModuleKind::Plugin),
-        code: code(arguments, output_kind),
+        code: code(arguments, output_kind)?,
         target: TargetOptions {
             triple: arguments.target.clone(),
             arch: arguments.march.clone(),
@@ -105,8 +105,8 @@ fn output_kind(arguments: &Arguments) -> Result<OutputKind> {
     })
 }
 
-fn code(arguments: &Arguments, output_kind: OutputKind) -> CodeOptions {
-    CodeOptions {
+fn code(arguments: &Arguments, output_kind: OutputKind) -> Result<CodeOptions> {
+    Ok(CodeOptions {
         opt_level: match arguments.opt_level {
             Some(Level::O0) => OptLevel::O0,
             Some(Level::O1) => OptLevel::O1,
@@ -125,8 +125,29 @@ fn code(arguments: &Arguments, output_kind: OutputKind) -> CodeOptions {
             (false, false) => DebugInfo::PcMap,
         },
         strict_traps: arguments.strict_traps,
+        relaxed_simd: relaxed_simd(&arguments.code_choices)?,
         keep_ir_names: output_kind == OutputKind::LlvmIr,
+    })
+}
+
+/// `-C relaxed-simd=HOW`, the only choice that `-C` knows; the last one counts.
+fn relaxed_simd(choices: &[String]) -> Result<RelaxedSimd> {
+    let mut relaxed_simd = RelaxedSimd::default();
+    for choice in choices {
+        relaxed_simd = match choice.split_once('=') {
+            Some(("relaxed-simd", "deterministic")) => RelaxedSimd::Deterministic,
+            Some(("relaxed-simd", "native")) => RelaxedSimd::Native,
+            Some(("relaxed-simd", value)) => {
+                return Err(CompileError::usage(format!("`{value}` is no value of `-C relaxed-simd`"))
+                    .hint("it takes one of: deterministic, native"));
+            }
+            _ => {
+                return Err(CompileError::usage(format!("-C {choice}: no such choice"))
+                    .hint("write -C relaxed-simd=native or -C relaxed-simd=deterministic"));
+            }
+        };
     }
+    Ok(relaxed_simd)
 }
 
 fn policy(arguments: &Arguments) -> Result<Policy> {

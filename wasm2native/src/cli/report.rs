@@ -48,7 +48,9 @@ pub fn color_choice(arguments: &[OsString]) -> ColorChoice {
     match choice {
         Some("always") => ColorChoice::Always,
         Some("never") => ColorChoice::Never,
-        // Of a choice made by nobody, the stream knows best: terminal, NO_COLOR, TERM.
+        // On a machine with CI in its environment the library would colour this terminal too.
+        _ if std::env::var_os("TERM").is_some_and(|term| term == "dumb") => ColorChoice::Never,
+        // Of a choice made by nobody, the stream knows best: terminal, NO_COLOR.
         _ => AutoStream::choice(&std::io::stderr()),
     }
 }

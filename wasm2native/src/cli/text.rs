@@ -43,6 +43,7 @@ Code:
   --target=TRIPLE       the machine to compile for (default: this one)
   --bounds-checks=HOW   guard: guard pages (default); software: a compare before each access
   --strict-traps        memory accesses trap exactly in the order written
+  -C relaxed-simd=HOW   deterministic: the same results on every machine (default); native: the fastest
 
 What an executable may use beside its arguments and standard streams:
   --dir HOST[::GUEST][:ro]   a directory, under the name GUEST, perhaps read-only

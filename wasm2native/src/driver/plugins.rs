@@ -25,11 +25,16 @@ pub struct PluginSource<'a> {
     pub bytes: &'a [u8],
 }
 
-/// Compiles all `sources` with the same options and links them into the shared object `output`, for
-/// this machine. Errors: those of the first source that has any, or the linker's.
-pub fn compile_plugins(sources: &[PluginSource<'_>], code: &CodeOptions, output: &Path) -> Result<()> {
+/// Compiles all `sources` with the same options and links them into the shared object `output`. Errors:
+/// those of the first source that has any, or the linker's.
+pub fn compile_plugins(
+    sources: &[PluginSource<'_>],
+    code: &CodeOptions,
+    target: &TargetOptions,
+    output: &Path,
+) -> Result<()> {
     target::initialise();
-    let target = TargetSpec::resolve(&TargetOptions::default())?;
+    let target = TargetSpec::resolve(target)?;
     // Removed when the last handle is dropped, whatever happens.
     let temp_files = TempFiles::default();
     let temp_dir = temp_files.directory()?;

@@ -127,6 +127,7 @@ impl<'c> Initializer<'c, '_> {
                 ConstOp::F32(bits) => {
                     self.float_from_bits(self.env.types.i32.const_int(bits.into(), false))?
                 }
+                ConstOp::V128(bits) => self.env.types.vector_const(bits).into(),
                 ConstOp::F64(bits) => self.float_from_bits(self.env.types.i64.const_int(bits, false))?,
                 ConstOp::GlobalGet(global) => self.translator.load_global(global)?,
                 ConstOp::RefFunc(func) => self.translator.func_reference(func)?.into(),

@@ -10,6 +10,7 @@ pub mod runtime;
 pub mod symbol;
 pub mod tail;
 pub mod types;
+pub mod vector_unit;
 
 pub use alias::AliasClass;
 pub use module_env::ModuleEnv;

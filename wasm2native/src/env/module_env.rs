@@ -1,6 +1,6 @@
 //! The surroundings of all functions in one LLVM module: types, layout, declarations.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 
 use inkwell::attributes::{Attribute, AttributeLoc};
@@ -17,6 +17,7 @@ use super::layout::InstanceLayout;
 use super::symbol::Symbols;
 use super::tail::{TAIL_CALL_CONVENTION, TailSignature};
 use super::types::{Types, WASM_CALL_CONVENTION};
+use super::vector_unit::VectorUnit;
 use crate::error::Result;
 use crate::options::{CodeOptions, DebugInfo, OptLevel};
 use crate::wasm::{FuncIndex, Module};
@@ -47,6 +48,8 @@ pub struct ModuleEnv<'c, 'm> {
     tail_forms: RefCell<HashMap<FuncIndex, FunctionValue<'c>>>,
     /// Attributes of every Wasm function.
     attributes: Vec<Attribute>,
+    machine: &'m TargetMachine,
+    vector_unit: OnceCell<VectorUnit>,
 }
 
 /// What an LLVM module is made from and for.
@@ -64,7 +67,12 @@ pub struct EnvSettings<'m> {
 
 impl<'c, 'm> ModuleEnv<'c, 'm> {
     /// An empty LLVM module named `name` for the target of `machine`.
-    pub fn new(context: &'c Context, name: &str, settings: EnvSettings<'m>, machine: &TargetMachine) -> Self {
+    pub fn new(
+        context: &'c Context,
+        name: &str,
+        settings: EnvSettings<'m>,
+        machine: &'m TargetMachine,
+    ) -> Self {
         let EnvSettings { module, options, prefix, func_linkage } = settings;
         let llvm = context.create_module(name);
         llvm.set_triple(&machine.get_triple());
@@ -85,7 +93,14 @@ impl<'c, 'm> ModuleEnv<'c, 'm> {
             funcs: RefCell::default(),
             tail_forms: RefCell::default(),
             attributes: func_attributes(context, options.opt_level),
+            machine,
+            vector_unit: OnceCell::new(),
         }
+    }
+
+    /// The vector instructions of the processor we compile for.
+    pub fn vector_unit(&self) -> VectorUnit {
+        *self.vector_unit.get_or_init(|| VectorUnit::of(self.machine))
     }
 
     /// The LLVM function of a defined Wasm function; declared at its first use.

@@ -5,8 +5,10 @@
 use inkwell::AddressSpace;
 use inkwell::context::Context;
 use inkwell::types::{
-    BasicMetadataTypeEnum, BasicType, BasicTypeEnum, FloatType, FunctionType, IntType, PointerType, VoidType,
+    BasicMetadataTypeEnum, BasicType, BasicTypeEnum, FloatType, FunctionType, IntType, PointerType,
+    VectorType, VoidType,
 };
+use inkwell::values::VectorValue;
 
 use crate::wasm::FuncType;
 use w2n_abi::ValueType;
@@ -31,6 +33,8 @@ pub struct Types<'c> {
     pub f32: FloatType<'c>,
     /// `f64`
     pub f64: FloatType<'c>,
+    /// `v128`
+    pub vector: VectorType<'c>,
     /// Pointers and references.
     pub ptr: PointerType<'c>,
     /// No result.
@@ -49,6 +53,7 @@ impl<'c> Types<'c> {
             i64: context.i64_type(),
             f32: context.f32_type(),
             f64: context.f64_type(),
+            vector: context.i64_type().vec_type(2),
             ptr: context.ptr_type(AddressSpace::default()),
             void: context.void_type(),
             context,
@@ -62,9 +67,15 @@ impl<'c> Types<'c> {
             ValueType::I64 => self.i64.into(),
             ValueType::F32 => self.f32.into(),
             ValueType::F64 => self.f64.into(),
-            ValueType::V128 => self.i64.vec_type(2).into(),
+            ValueType::V128 => self.vector.into(),
             ValueType::FuncRef | ValueType::ExternRef => self.ptr.into(),
         }
+    }
+
+    /// A vector with these bits, lane 0 in the lowest.
+    pub fn vector_const(&self, bits: u128) -> VectorValue<'c> {
+        let halves = [bits as u64, (bits >> 64) as u64];
+        VectorType::const_vector(&halves.map(|half| self.i64.const_int(half, false)))
     }
 
     /// Type of a Wasm function: the instance, then the parameters; several results are a structure.

@@ -1,16 +1,19 @@
-//! Keeps the traps of loads whose value nobody uses.
+//! Keeps the traps of loads whose value nobody uses, or only in part.
 //!
 //! LLVM deletes a load without uses, and its out-of-bounds trap with it; Wasm traps. Loads that are
-//! dead, directly or because only dead values use them, become volatile. A call whose result is dead
+//! dead, directly or because only dead values use them, become volatile; so do those that LLVM would
+//! narrow to the bytes in use (see [`super::partial_load`]). A call whose result is dead
 //! keeps it alive through an empty asm statement, since after inlining the loads it came from would be
 //! dead too. Runs after locals have become registers (`mem2reg`). All others stay plain: see RATIONALE.md.
 
 use std::collections::HashSet;
 
+use inkwell::builder::Builder;
 use inkwell::values::{
     AnyValue, AsValueRef, BasicValueEnum, FunctionValue, InstructionOpcode, InstructionValue,
 };
 
+use super::partial_load::is_partly_used;
 use crate::env::ModuleEnv;
 use crate::env::types::WASM_CALL_CONVENTION;
 use crate::error::{CompileError, Result};
@@ -24,27 +27,35 @@ pub fn keep_dead_loads(env: &ModuleEnv<'_, '_>) -> Result<()> {
 }
 
 fn keep_in_function<'c>(env: &ModuleEnv<'c, '_>, function: FunctionValue<'c>) -> Result<()> {
-    let mut dead_calls = Vec::new();
+    let mut to_keep = Vec::new();
     for block in function.get_basic_block_iter() {
         for instruction in block.get_instructions() {
             match instruction.get_opcode() {
-                InstructionOpcode::Load
-                    if env.alias.is_linear_memory(instruction) && is_dead(env, instruction) =>
-                {
-                    instruction
-                        .set_volatile(true)
-                        .map_err(|error| CompileError::internal(error.to_string()))?;
+                InstructionOpcode::Load if env.alias.is_linear_memory(instruction) => {
+                    if is_dead(env, instruction) {
+                        make_volatile(instruction)?;
+                    } else if is_partly_used(instruction) {
+                        make_volatile(instruction)?;
+                        // Instruction selection for x86 narrows vectors that are volatile too.
+                        if instruction.get_type().is_vector_type() {
+                            to_keep.push(instruction);
+                        }
+                    }
                 }
                 InstructionOpcode::Call
                     if is_wasm_call_with_result(instruction) && is_dead(env, instruction) =>
                 {
-                    dead_calls.push(instruction);
+                    to_keep.push(instruction);
                 }
                 _ => {}
             }
         }
     }
-    dead_calls.into_iter().try_for_each(|call| keep_result(env, call))
+    to_keep.into_iter().try_for_each(|instruction| keep_result(env, instruction))
+}
+
+fn make_volatile(load: InstructionValue<'_>) -> Result<()> {
+    load.set_volatile(true).map_err(|error| CompileError::internal(error.to_string()))
 }
 
 fn is_wasm_call_with_result(call: InstructionValue<'_>) -> bool {
@@ -74,7 +85,7 @@ fn is_dead<'c>(env: &ModuleEnv<'c, '_>, value: InstructionValue<'c>) -> bool {
 }
 
 /// The instruction behind a use; `None` for a constant expression.
-fn user_of<'c>(value_use: inkwell::values::BasicValueUse<'c>) -> Option<InstructionValue<'c>> {
+pub(super) fn user_of<'c>(value_use: inkwell::values::BasicValueUse<'c>) -> Option<InstructionValue<'c>> {
     let user = value_use.get_user().as_value_ref();
     // SAFETY: `user` is a value of the module; it is wrapped only if LLVM says that it is an instruction.
     unsafe {
@@ -95,7 +106,7 @@ fn has_effect<'c>(env: &ModuleEnv<'c, '_>, instruction: InstructionValue<'c>) ->
 }
 
 /// Whether a call is of one of the arithmetic intrinsics, which go when their result is not used.
-fn is_pure_intrinsic(call: InstructionValue<'_>) -> bool {
+pub(super) fn is_pure_intrinsic(call: InstructionValue<'_>) -> bool {
     let callee = call
         .get_num_operands()
         .checked_sub(1)
@@ -106,16 +117,16 @@ fn is_pure_intrinsic(call: InstructionValue<'_>) -> bool {
     name.starts_with(b"llvm.") && !name.starts_with(b"llvm.mem")
 }
 
-/// Uses each part of a call's result in an empty asm statement right behind the call.
-fn keep_result<'c>(env: &ModuleEnv<'c, '_>, call: InstructionValue<'c>) -> Result<()> {
-    let Some(next) = call.get_next_instruction() else { return Ok(()) };
+/// Uses each part of the result of a call or load in an empty asm statement right behind it.
+fn keep_result<'c>(env: &ModuleEnv<'c, '_>, instruction: InstructionValue<'c>) -> Result<()> {
+    let Some(next) = instruction.get_next_instruction() else { return Ok(()) };
     let builder = env.context.create_builder();
     builder.position_before(&next);
-    if let Some(location) = call.get_debug_location() {
+    if let Some(location) = instruction.get_debug_location() {
         builder.set_current_debug_location(location);
     }
-    let result = BasicValueEnum::try_from(call.as_any_value_enum())
-        .map_err(|()| CompileError::internal("a call's result is not a value"))?;
+    let result = BasicValueEnum::try_from(instruction.as_any_value_enum())
+        .map_err(|()| CompileError::internal("a result is not a value"))?;
     let parts = match result {
         BasicValueEnum::StructValue(results) => (0..results.get_type().count_fields())
             .map(|position| builder.build_extract_value(results, position, "kept"))
@@ -123,6 +134,7 @@ fn keep_result<'c>(env: &ModuleEnv<'c, '_>, call: InstructionValue<'c>) -> Resul
         single => vec![single],
     };
     for part in parts {
+        let part = in_register(env, &builder, part)?;
         // A float is kept in a vector register, everything else in a general one.
         let constraint = if part.is_float_value() || part.is_vector_value() { "x" } else { "r" };
         let ty = env.types.void.fn_type(&[part.get_type().into()], false);
@@ -131,4 +143,18 @@ fn keep_result<'c>(env: &ModuleEnv<'c, '_>, call: InstructionValue<'c>) -> Resul
         builder.build_indirect_call(ty, asm, &[part.into()], "")?;
     }
     Ok(())
+}
+
+/// An asm statement takes no vectors of 64 bits, which are what `load8x8_s` and its like load.
+fn in_register<'c>(
+    env: &ModuleEnv<'c, '_>,
+    builder: &Builder<'c>,
+    value: BasicValueEnum<'c>,
+) -> Result<BasicValueEnum<'c>> {
+    match value {
+        BasicValueEnum::VectorValue(vector) if vector.get_type() != env.types.vector => {
+            Ok(builder.build_bit_cast(vector, env.types.f64, "kept")?)
+        }
+        other => Ok(other),
+    }
 }

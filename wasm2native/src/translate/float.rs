@@ -6,11 +6,11 @@
 use inkwell::FloatPredicate;
 use inkwell::builder::{Builder, BuilderError};
 use inkwell::types::BasicTypeEnum;
-use inkwell::values::{BasicValue, FloatValue};
+use inkwell::values::{BasicValue, BasicValueEnum, FloatMathValue, FloatValue};
 
 use super::func::FuncTranslator;
 use crate::env::intrinsic::call_unary_like;
-use crate::error::Result;
+use crate::error::{CompileError, Result};
 
 /// A builder method on two floats, such as `Builder::build_float_add`.
 pub(super) type FloatEmitter<'c> = for<'b, 'n> fn(
@@ -50,16 +50,25 @@ impl<'c> FuncTranslator<'c, '_> {
         other: FloatValue<'c>,
     ) -> Result<FloatValue<'c>> {
         let Some((other, _)) = other.get_constant() else { return Ok(operand) };
-        if other.abs() == 1.0 || other == 0.0 { self.quieted(operand) } else { Ok(operand) }
+        if is_identity(other) { self.quieted(operand) } else { Ok(operand) }
     }
 
-    /// The same number; a NaN becomes quiet: a product with a 1.0 that LLVM cannot see through.
+    /// The same number; a NaN becomes quiet.
+    pub(super) fn quieted(&mut self, operand: FloatValue<'c>) -> Result<FloatValue<'c>> {
+        self.times_opaque_one(operand, operand.get_type().const_float(1.0))
+    }
+
+    /// A product with a 1.0 that LLVM cannot see through, of single floats or of vectors.
     /// `llvm.canonicalize` says the same, but the SLP vectoriser makes `<2 x float>` of it, on which
     /// instruction selection for x86 ends the process.
-    pub(super) fn quieted(&mut self, operand: FloatValue<'c>) -> Result<FloatValue<'c>> {
-        let one = operand.get_type().const_float(1.0);
-        let opaque = call_unary_like(self.env, &self.builder, "llvm.arithmetic.fence", &[one.into()])?;
-        Ok(self.builder.build_float_mul(operand, opaque.into_float_value(), "quiet")?)
+    pub(super) fn times_opaque_one<T>(&mut self, operand: T, one: T) -> Result<T>
+    where
+        T: FloatMathValue<'c> + TryFrom<BasicValueEnum<'c>>,
+    {
+        let one = one.as_basic_value_enum();
+        let opaque = call_unary_like(self.env, &self.builder, "llvm.arithmetic.fence", &[one])?;
+        let opaque = T::try_from(opaque).map_err(|_| CompileError::internal("a fence changed a type"))?;
+        Ok(self.builder.build_float_mul(operand, opaque, "quiet")?)
     }
 
     pub(super) fn float_compare(&mut self, predicate: FloatPredicate) -> Result<()> {
@@ -125,4 +134,9 @@ impl<'c> FuncTranslator<'c, '_> {
         self.push(constant);
         Ok(())
     }
+}
+
+/// Whether some operation with this number leaves the other operand as it is.
+pub(super) fn is_identity(number: f64) -> bool {
+    number.abs() == 1.0 || number == 0.0
 }

@@ -85,7 +85,12 @@ impl<'c> FuncTranslator<'c, '_> {
         Ok(())
     }
 
-    fn load(&mut self, memarg: MemArg, ty: BasicTypeEnum<'c>, width: u32) -> Result<BasicValueEnum<'c>> {
+    pub(super) fn load(
+        &mut self,
+        memarg: MemArg,
+        ty: BasicTypeEnum<'c>,
+        width: u32,
+    ) -> Result<BasicValueEnum<'c>> {
         let index = self.pop_int();
         let address = self.bounded_address(memory_of(memarg), index, memarg.offset, width)?;
         let loaded = self.builder.build_load(ty, address, "loaded")?;
@@ -108,7 +113,7 @@ impl<'c> FuncTranslator<'c, '_> {
         self.store(memarg, narrow.into(), width.bytes())
     }
 
-    fn store(&mut self, memarg: MemArg, value: BasicValueEnum<'c>, width: u32) -> Result<()> {
+    pub(super) fn store(&mut self, memarg: MemArg, value: BasicValueEnum<'c>, width: u32) -> Result<()> {
         let index = self.pop_int();
         let address = self.bounded_address(memory_of(memarg), index, memarg.offset, width)?;
         let store = self.builder.build_store(address, value)?;

@@ -1,4 +1,5 @@
-//! One function body to LLVM IR. [`operator`] is the table of all operators; each family has its file.
+//! One function body to LLVM IR. [`operator`] is the table of all operators, with that of vector
+//! operators in [`simd`]; each family has its file.
 //!
 //! INV-4: while reachable, the builder stands in an unterminated block; while unreachable, nothing is emitted.
 
@@ -15,8 +16,10 @@ mod integer;
 mod memory;
 mod operator;
 mod parametric;
+mod partial_load;
 mod reachability;
 mod reference;
+mod simd;
 mod table;
 mod tail_call;
 mod trap;

@@ -11,7 +11,7 @@ use super::func::FuncTranslator;
 use super::integer::Shift;
 use super::memory::Signedness::{Signed, Unsigned};
 use super::memory::Width::{Bits8, Bits16, Bits32};
-use crate::error::{CompileError, Result};
+use crate::error::Result;
 use crate::wasm::{DataIndex, ElementIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex};
 use w2n_abi::ValueType::{F32, F64, I32, I64};
 
@@ -189,7 +189,8 @@ impl<'c> FuncTranslator<'c, '_> {
             I64TruncSatF32S | I64TruncSatF64S => self.float_trunc_sat(types.i64, Signed),
             I64TruncSatF32U | I64TruncSatF64U => self.float_trunc_sat(types.i64, Unsigned),
 
-            other => Err(CompileError::internal(format!("validated operator without translation: {other:?}"))),
+            // Vector instructions
+            vector => self.translate_vector_operator(vector),
         }
     }
 }

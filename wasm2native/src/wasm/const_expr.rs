@@ -18,6 +18,8 @@ pub enum ConstOp {
     F32(u32),
     /// `f64.const`, as bits.
     F64(u64),
+    /// `v128.const`, as bits, lane 0 in the lowest.
+    V128(u128),
     /// `global.get`
     GlobalGet(GlobalIndex),
     /// `ref.func`
@@ -51,6 +53,7 @@ impl ConstExpr {
                 Operator::I64Const { value } => ConstOp::I64(value),
                 Operator::F32Const { value } => ConstOp::F32(value.bits()),
                 Operator::F64Const { value } => ConstOp::F64(value.bits()),
+                Operator::V128Const { value } => ConstOp::V128(value.i128() as u128),
                 Operator::GlobalGet { global_index } => ConstOp::GlobalGet(GlobalIndex(global_index)),
                 Operator::RefFunc { function_index } => ConstOp::RefFunc(FuncIndex(function_index)),
                 Operator::RefNull { hty } => ConstOp::RefNull(value_type_of_heap(hty)?),

@@ -4,7 +4,7 @@ use wasmparser::{Validator, WasmFeatures};
 
 /// Everything the translator handles; the rest is refused by name.
 pub const SUPPORTED_FEATURES: WasmFeatures = WasmFeatures::WASM2
-    .difference(WasmFeatures::SIMD)
+    .union(WasmFeatures::RELAXED_SIMD)
     .union(WasmFeatures::MULTI_MEMORY)
     .union(WasmFeatures::EXTENDED_CONST)
     .union(WasmFeatures::CALL_INDIRECT_OVERLONG)
@@ -12,8 +12,6 @@ pub const SUPPORTED_FEATURES: WasmFeatures = WasmFeatures::WASM2
 
 /// Proposals by the name that users know, tried in this order.
 const PROPOSALS: &[(WasmFeatures, &str)] = &[
-    (WasmFeatures::SIMD, "SIMD"),
-    (WasmFeatures::RELAXED_SIMD, "relaxed SIMD"),
     (WasmFeatures::THREADS, "threads"),
     (WasmFeatures::EXCEPTIONS, "exception-handling"),
     (WasmFeatures::LEGACY_EXCEPTIONS, "legacy exception-handling"),

@@ -55,7 +55,7 @@ impl Modules {
                 }
             }
         }
-        let library = plugin::build(&sources, &config.code_options())?;
+        let library = plugin::build_for(&config.target(), &sources, &config.code_options())?;
         let spectest = library.module(&plugin::descriptor_symbol(SPECTEST_PREFIX))?;
         for (index, prefix) in ready {
             by_directive.insert(index, Compiled::Ready(find(&library, &prefix)?));
