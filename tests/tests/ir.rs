@@ -15,8 +15,6 @@ use wasmparser::WasmFeatures;
 /// Proposals none of whose operators is translated, by wasmparser's name, and why. A proposal that gets
 /// its first fixture must leave the list, so it can only shrink.
 const UNSUPPORTED: &[(&str, &str)] = &[
-    ("simd", "not yet: a table of its own"),
-    ("relaxed_simd", "not yet: after SIMD"),
     ("exceptions", "not yet"),
     ("legacy_exceptions", "not yet: after exception handling"),
     ("function_references", "not yet"),

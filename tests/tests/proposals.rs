@@ -22,13 +22,8 @@ struct Refused {
 
 #[rustfmt::skip]
 const REFUSED: &[Refused] = &[
-    Refused { needs: "SIMD", place: FuncOne, module: "(func) (func $x i64.const 1 i64x2.splat drop)" },
-    Refused { needs: "SIMD", place: Declaration, module: "(func $x (param v128))" },
-    Refused { needs: "SIMD and relaxed SIMD", place: FuncOne, module:
-        "(func) (func $x v128.const i64x2 0 0 v128.const i64x2 0 0 i8x16.relaxed_swizzle drop)" },
     Refused { needs: "threads", place: FuncOne, module: "(memory 1) (func) (func $x i32.const 0 i32.atomic.load drop)" },
     Refused { needs: "threads", place: Declaration, module: r#"(import "a" "b" (memory 1 2 shared))"# },
-    Refused { needs: "tail-call", place: FuncOne, module: "(func) (func $x return_call 0)" },
     Refused { needs: "exception-handling", place: FuncOne, module:
         "(func) (func $x block try_table (catch_all 0) nop end end)" },
     Refused { needs: "exception-handling", place: Declaration, module: "(tag $t) (func) (func $x throw $t)" },

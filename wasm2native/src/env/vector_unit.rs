@@ -77,20 +77,22 @@ fn assembly_of_probe(machine: &TargetMachine) -> Result<String, LLVMString> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::target::{TargetSpec, initialise};
-    use crate::options::{OptLevel, TargetOptions};
+    use inkwell::OptimizationLevel;
+    use inkwell::targets::{CodeModel, InitializationConfig, RelocMode, Target, TargetTriple};
 
     #[test]
     fn processors_have_what_their_makers_say() {
-        initialise();
+        Target::initialize_x86(&InitializationConfig::default());
+        let triple = TargetTriple::create("x86_64-unknown-linux-gnu");
+        let target = Target::from_triple(&triple).expect("LLVM has the target");
         let of = |cpu: &str, level| {
-            let options = TargetOptions { cpu: Some(cpu.to_owned()), ..TargetOptions::default() };
-            let machine = TargetSpec::resolve(&options).and_then(|target| target.machine(level));
+            let (reloc, model) = (RelocMode::PIC, CodeModel::Default);
+            let machine = target.create_target_machine(&triple, cpu, "", level, reloc, model);
             let unit = VectorUnit::of(&machine.expect("a known processor"));
             assert!(unit.has_sse2, "{cpu}");
             (unit.has_ssse3, unit.has_sse41, unit.has_fma)
         };
-        for level in [OptLevel::O0, OptLevel::O2] {
+        for level in [OptimizationLevel::None, OptimizationLevel::Default] {
             assert_eq!(of("x86-64", level), (false, false, false));
             assert_eq!(of("nocona", level), (false, false, false));
             assert_eq!(of("core2", level), (true, false, false));
