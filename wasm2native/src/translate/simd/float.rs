@@ -113,17 +113,23 @@ impl<'c> FuncTranslator<'c, '_> {
         self.push_v128(result)
     }
 
-    /// One instruction of x86: `first` if it is less (or greater), else `second`.
+    /// `first` if it is less (or greater), else `second`, also when one is a NaN. LLVM finds the
+    /// instruction for floats in a comparison and a choice; of two vectors of doubles, which are as
+    /// many as the integers on the operand stack, it would choose as of integers and not find it.
     pub(super) fn first_if_more_extreme(
         &self,
         first: VectorValue<'c>,
         second: VectorValue<'c>,
         extreme: Extreme,
     ) -> Result<VectorValue<'c>> {
-        let predicate = match extreme {
-            Extreme::Minimum => FloatPredicate::OLT,
-            Extreme::Maximum => FloatPredicate::OGT,
+        let are_doubles = first.get_type() == Shape::F64x2.vector_type(self.types());
+        let (predicate, instruction) = match extreme {
+            Extreme::Minimum => (FloatPredicate::OLT, "llvm.x86.sse2.min.pd"),
+            Extreme::Maximum => (FloatPredicate::OGT, "llvm.x86.sse2.max.pd"),
         };
+        if are_doubles && self.env.vector_unit().has_sse2 {
+            return self.x86_vector(instruction, &[first, second]);
+        }
         let is_more = self.builder.build_float_compare(predicate, first, second, "is_more_extreme")?;
         self.chosen(is_more, first, second, "more_extreme")
     }

@@ -6,7 +6,7 @@ use inkwell::IntPredicate;
 use inkwell::builder::{Builder, BuilderError};
 use inkwell::values::VectorValue;
 
-use super::Shape::{self, I16x8, I64x2};
+use super::Shape::{self, I16x8, I32x4, I64x2};
 use super::shape::Half;
 use crate::env::intrinsic::call_intrinsic;
 use crate::error::Result;
@@ -146,8 +146,28 @@ impl<'c> FuncTranslator<'c, '_> {
     /// signed; `signedness` is the result's.
     pub(super) fn vector_narrow(&mut self, shape: Shape, signedness: Signedness) -> Result<()> {
         let (left, right) = self.pop_pair_as(shape)?;
-        let narrowed = self.narrowed(left, right, shape, signedness)?;
+        let unit = self.env.vector_unit();
+        let lacks_instruction = shape == I32x4 && signedness == Unsigned && !unit.has_sse41;
+        let narrowed = if lacks_instruction && unit.has_sse2 {
+            self.narrowed_around_zero(left, right)?
+        } else {
+            self.narrowed(left, right, shape, signedness)?
+        };
         self.push_v128(narrowed)
+    }
+
+    /// i32 to u16 by way of i16, for which x86 always had an instruction: what is not negative is moved
+    /// down by half the range and, narrow and saturated, up again.
+    ///
+    /// 0x12345 - 0x8000 = 0xa345 saturates to 0x7fff, whose topmost bit inverted gives 0xffff.
+    fn narrowed_around_zero(&self, left: VectorValue<'c>, right: VectorValue<'c>) -> Result<VectorValue<'c>> {
+        let half_range = 0x8000;
+        let moved = |vector: VectorValue<'c>| -> Result<VectorValue<'c>> {
+            let positive = self.lanewise("llvm.smax", &[vector, vector.get_type().const_zero()])?;
+            Ok(self.builder.build_int_sub(positive, self.int_splat(I32x4, half_range)?, "moved")?)
+        };
+        let narrowed = self.x86_vector("llvm.x86.sse2.packssdw.128", &[moved(left)?, moved(right)?])?;
+        Ok(self.builder.build_xor(narrowed, self.int_splat(I16x8, half_range)?, "moved_back")?)
     }
 
     pub(super) fn narrowed(
@@ -194,19 +214,29 @@ impl<'c> FuncTranslator<'c, '_> {
         let builder = &self.builder;
         let amount = |bits: u64| self.int_splat(I16x8, bits);
         let low = builder.build_int_mul(left, right, "low_half")?;
-        let wide_left = self.extended(left, I16x8.widened(), Signed)?;
-        let wide_right = self.extended(right, I16x8.widened(), Signed)?;
-        let wide = builder.build_int_mul(wide_left, wide_right, "product")?;
-        let half_width = I16x8.widened().int_lane_type(self.types()).const_int(16, false);
-        let half_width = self.splatted(half_width, I16x8.lane_count())?;
-        let high = builder.build_right_shift(wide, half_width, true, "high_half")?;
-        let high = builder.build_int_truncate(high, left.get_type(), "high_half")?;
+        let high = self.high_product(left, right)?;
         let upper = builder.build_left_shift(high, amount(1)?, "upper_bits")?;
         let lowest = builder.build_right_shift(low, amount(15)?, false, "lowest_bit")?;
         let truncated = builder.build_or(upper, lowest, "truncated")?;
         let below = builder.build_right_shift(low, amount(14)?, false, "below")?;
         let round = builder.build_and(below, amount(1)?, "round_bit")?;
         Ok(builder.build_int_add(truncated, round, "rounded")?)
+    }
+
+    /// The high halves of products of i16. LLVM knows the long form as one instruction, but not once
+    /// it has merged its shift with another.
+    fn high_product(&self, left: VectorValue<'c>, right: VectorValue<'c>) -> Result<VectorValue<'c>> {
+        if self.env.vector_unit().has_sse2 {
+            return self.x86_vector("llvm.x86.sse2.pmulh.w", &[left, right]);
+        }
+        let wide = I16x8.widened();
+        let wide_left = self.extended(left, wide, Signed)?;
+        let wide_right = self.extended(right, wide, Signed)?;
+        let product = self.builder.build_int_mul(wide_left, wide_right, "product")?;
+        let half_width = wide.int_lane_type(self.types()).const_int(16, false);
+        let half_width = self.splatted(half_width, I16x8.lane_count())?;
+        let high = self.builder.build_right_shift(product, half_width, true, "high_half")?;
+        Ok(self.builder.build_int_truncate(high, left.get_type(), "high_half")?)
     }
 
     /// `extadd_pairwise`: sums of neighbouring lanes, twice as wide. A wide lane holds two neighbours;
