@@ -58,7 +58,7 @@ pub const MICROPYTHON: Package = Package::pypi(
     "0.1a2",
     "a57989e2b56e9603438b98c55bb7edc6f275366a37a43dcd25952d465e01dc19",
 );
-/// Medical image formats; needs SIMD. `itkwasm_image_io_wasi/wasm_modules/*.wasm`.
+/// Medical image formats, with SIMD. `itkwasm_image_io_wasi/wasm_modules/*.wasm`.
 pub const ITK_IMAGE_IO: Package = Package::pypi(
     "itkwasm-image-io-wasi",
     "1.6.1",
