@@ -20,6 +20,7 @@ mod reference;
 mod table;
 mod trap;
 mod variable;
+mod wide;
 
 pub use dead_load::keep_dead_loads;
 pub use func::{FuncTranslator, returned_value, translate_function};

@@ -6,6 +6,7 @@ use wasmparser::{Validator, WasmFeatures};
 pub const SUPPORTED_FEATURES: WasmFeatures = WasmFeatures::WASM2
     .difference(WasmFeatures::SIMD)
     .union(WasmFeatures::MULTI_MEMORY)
+    .union(WasmFeatures::WIDE_ARITHMETIC)
     .union(WasmFeatures::EXTENDED_CONST)
     .union(WasmFeatures::CALL_INDIRECT_OVERLONG);
 
@@ -21,7 +22,6 @@ const PROPOSALS: &[(WasmFeatures, &str)] = &[
     (WasmFeatures::GC, "garbage-collection"),
     (WasmFeatures::FUNCTION_REFERENCES, "typed function references"),
     (WasmFeatures::CUSTOM_PAGE_SIZES, "custom-page-sizes"),
-    (WasmFeatures::WIDE_ARITHMETIC, "wide-arithmetic"),
     (WasmFeatures::SHARED_EVERYTHING_THREADS, "shared-everything-threads"),
     (WasmFeatures::STACK_SWITCHING, "stack-switching"),
     (WasmFeatures::MEMORY_CONTROL, "memory-control"),
