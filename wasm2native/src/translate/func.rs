@@ -32,7 +32,7 @@ pub struct FuncTranslator<'c, 'e> {
     pub(super) skipped_frames: u32,
     subprogram: Option<DISubprogram<'c>>,
     /// Byte offset of the current operator in the module.
-    offset_bytes: u32,
+    pub(super) offset_bytes: u32,
 }
 
 /// A local variable.

@@ -2,6 +2,7 @@
 //!
 //! INV-1: a `Module` exists only if wasmparser validated it; later code asserts and never re-checks.
 
+mod branch_hints;
 mod const_expr;
 mod features;
 mod index;
@@ -9,6 +10,7 @@ mod module;
 mod names;
 mod parse;
 
+pub use branch_hints::{BranchHint, BranchHints};
 pub use const_expr::{ConstExpr, ConstOp};
 pub use features::SUPPORTED_FEATURES;
 pub use index::{

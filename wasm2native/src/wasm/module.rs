@@ -5,6 +5,7 @@ use std::fmt;
 
 use wasmparser::{AbstractHeapType, FunctionBody, HeapType, ValType};
 
+use super::branch_hints::BranchHints;
 use super::const_expr::ConstExpr;
 use super::index::{DefinedFuncIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TypeIndex};
 use super::names::Names;
@@ -50,6 +51,8 @@ pub struct Module<'a> {
     pub imported_memory_count: u32,
     /// Number of imported globals.
     pub imported_global_count: u32,
+    /// The branch hint section.
+    pub branch_hints: BranchHints,
     /// The name section.
     pub(super) names: Names<'a>,
 }

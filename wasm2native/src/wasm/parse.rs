@@ -7,9 +7,10 @@ use wasmparser::{
     KnownCustom, Parser, Payload, RecGroup, TypeRef, ValidPayload, Validator,
 };
 
+use super::branch_hints::BranchHints;
 use super::const_expr::ConstExpr;
 use super::features::{SUPPORTED_FEATURES, needed_proposals};
-use super::index::{FuncIndex, MemoryIndex, TableIndex, TypeIndex};
+use super::index::{DefinedFuncIndex, FuncIndex, MemoryIndex, TableIndex, TypeIndex};
 use super::module::*;
 use super::names::Names;
 use crate::error::{CompileError, Result};
@@ -110,12 +111,19 @@ impl<'a> ModuleReader<'a> {
                     self.read_data(data.map_err(malformed)?)?;
                 }
             }
-            Payload::CodeSectionEntry(body) => self.module.bodies.push(body),
-            Payload::CustomSection(section) => {
-                if let KnownCustom::Name(names) = section.as_known() {
-                    self.module.names = Names::read(names);
-                }
+            Payload::CodeSectionEntry(body) => {
+                let module = &mut self.module;
+                let func = module.func_index(DefinedFuncIndex(module.bodies.len() as u32));
+                module.branch_hints.locate(func, body.range().start as u32..body.range().end as u32);
+                module.bodies.push(body);
             }
+            Payload::CustomSection(section) => match section.as_known() {
+                KnownCustom::Name(names) => self.module.names = Names::read(names),
+                KnownCustom::BranchHints(hints) if self.module.bodies.is_empty() => {
+                    self.module.branch_hints = BranchHints::read(hints);
+                }
+                _ => {}
+            },
             _ => {}
         }
         Ok(())
