@@ -17,7 +17,7 @@ pub use index::{
     DataIndex, DefinedFuncIndex, ElementIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TypeIndex,
 };
 pub use module::{
-    DataSegment, ElementItems, ElementSegment, Export, ExternType, Func, FuncType, Global, GlobalType,
-    Import, Limits, MemoryType, Module, SegmentMode, TableType, value_type, value_type_of_heap,
+    AddressType, DataSegment, ElementItems, ElementSegment, Export, ExternType, Func, FuncType, Global,
+    GlobalType, Import, Limits, MemoryType, Module, SegmentMode, TableType, value_type, value_type_of_heap,
 };
 pub use parse::parse;

@@ -283,13 +283,21 @@ fn limits(min: u64, max: Option<u64>) -> Limits {
     Limits { min, max }
 }
 
+fn address_type(is_64_bit: bool) -> AddressType {
+    if is_64_bit { AddressType::I64 } else { AddressType::I32 }
+}
+
 fn table_type(ty: wasmparser::TableType) -> Result<TableType> {
     let element = value_type_of_heap(ty.element_type.heap_type())?;
-    Ok(TableType { element, limits: limits(ty.initial, ty.maximum) })
+    Ok(TableType { address: address_type(ty.table64), element, limits: limits(ty.initial, ty.maximum) })
 }
 
 fn memory_type(ty: wasmparser::MemoryType) -> MemoryType {
-    MemoryType { limits: limits(ty.initial, ty.maximum) }
+    MemoryType {
+        address: address_type(ty.memory64),
+        page_size_log2: ty.page_size_log2(),
+        limits: limits(ty.initial, ty.maximum),
+    }
 }
 
 fn global_type(ty: wasmparser::GlobalType) -> Result<GlobalType> {
