@@ -129,7 +129,7 @@ typedef uint32_t (*w2n_callback_t)(void *env, w2n_instance_t *caller, w2n_slot_t
  * imports it. */
 typedef struct w2n_extern {
     uint32_t kind;          /* W2N_FUNC ... */
-    uint32_t ty;            /* table, global: value type */
+    uint32_t ty;            /* table, global: value type; memory: log2 of its page size */
     uint32_t flags;         /* global: 1 if mutable; table, memory: 1 if indices have 64 bits */
     uint32_t reserved;
     void *definition;       /* func: a w2n_func_t; else opaque */
@@ -157,10 +157,10 @@ typedef struct w2n_import_info {
     w2n_bytes_t module;
     w2n_bytes_t name;
     uint32_t kind;
-    uint32_t ty;            /* table, global: value type */
+    uint32_t ty;            /* as in w2n_extern */
     uint32_t flags;         /* as in w2n_extern */
     uint32_t linked;        /* 1 if a function for it was linked in */
-    uint64_t min;           /* table: elements, memory: pages of 65536 bytes */
+    uint64_t min;           /* table: elements, memory: pages */
     uint64_t max;           /* or W2N_NO_MAXIMUM */
     w2n_bytes_t func_type;
 } w2n_import_info_t;

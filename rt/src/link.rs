@@ -133,10 +133,16 @@ unsafe fn matches(module: &HostModule, wanted: &ExternDescriptor, given: &W2nExt
             Some(ExternKind::Memory) => {
                 let memory = &*given.definition.cast::<HostMemory>();
                 // A reservation without guard pages is no sandbox for code that does not check bounds.
+                let checks = bounds(module) == Bounds::Software || !can_be_guarded(wanted.flags, wanted.ty);
                 let has_guard = memory.reserved_bytes >= GUARD_RESERVATION_BYTES;
                 given.flags == wanted.flags
-                    && (has_guard || bounds(module) == Bounds::Software)
-                    && limits_match(wanted, memory.length_bytes / PAGE_SIZE_BYTES, memory.declared_max_pages)
+                    && memory.page_size_log2 == wanted.ty
+                    && (has_guard || checks)
+                    && limits_match(
+                        wanted,
+                        memory.length_bytes >> memory.page_size_log2,
+                        memory.declared_max_pages,
+                    )
             }
             Some(ExternKind::Global) => given.ty == wanted.ty && given.flags == wanted.flags,
             None => false,

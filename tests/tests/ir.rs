@@ -20,7 +20,6 @@ const UNSUPPORTED: &[(&str, &str)] = &[
     ("function_references", "not yet"),
     ("gc", "not yet: after typed function references"),
     ("threads", "not yet"),
-    ("wide_arithmetic", "not yet"),
     ("shared_everything_threads", "phase 1: no toolchain emits it"),
     ("stack_switching", "phase 2: no toolchain emits it"),
     ("memory_control", "phase 1: no toolchain emits it"),

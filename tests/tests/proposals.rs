@@ -28,14 +28,10 @@ const REFUSED: &[Refused] = &[
         "(func) (func $x block try_table (catch_all 0) nop end end)" },
     Refused { needs: "exception-handling", place: Declaration, module: "(tag $t) (func) (func $x throw $t)" },
     Refused { needs: "legacy exception-handling", place: FuncOne, module: "(func) (func $x try nop catch_all nop end)" },
-    Refused { needs: "memory64", place: Declaration, module: "(memory i64 1)" },
     Refused { needs: "garbage-collection", place: FuncOne, module: "(func) (func $x i32.const 0 ref.i31 drop)" },
     Refused { needs: "garbage-collection", place: Declaration, module: "(type (struct (field i32)))" },
     Refused { needs: "typed function references", place: Declaration, module:
         "(type $t (func)) (func (param (ref null $t)) local.get 0 call_ref $t)" },
-    Refused { needs: "custom-page-sizes", place: Declaration, module: "(memory 1 (pagesize 1))" },
-    Refused { needs: "wide-arithmetic", place: FuncOne, module:
-        "(func) (func $x (result i64 i64) i64.const 0 i64.const 0 i64.const 0 i64.const 0 i64.add128)" },
     Refused { needs: "shared-everything-threads", place: Declaration, module: "(type (shared (func)))" },
     Refused { needs: "stack-switching", place: Declaration, module: "(type $f (func)) (type $c (cont $f))" },
     Refused { needs: "memory-control", place: FuncOne, module:

@@ -112,6 +112,8 @@ impl Guest {
             max_pages: 1,
             reserved_bytes: u64::from(MEMORY_SIZE),
             declared_max_pages: 1,
+            page_size_log2: PAGE_SIZE_LOG2,
+            reserved: 0,
         });
         let memory_ref = VmMemoryRef { base, memory: (&raw mut *vm_memory).cast() };
         let descriptor: *mut ModuleDescriptor<Word> = Box::leak(Box::new(module(memory_is)));

@@ -69,9 +69,9 @@ pub const IMPORT_EXTERN: u32 = 2;
 pub struct W2nExtern {
     /// [`ExternKind`].
     pub kind: u32,
-    /// table, global: value type number. Else 0.
+    /// table, global: value type number; memory: log2 of its page size. Else 0.
     pub ty: u32,
-    /// global: 1 if mutable. table, memory: 1 if 64-bit indices.
+    /// global: 1 if mutable. table, memory: [`crate::FLAG_INDEX64`] or 0.
     pub flags: u32,
     /// Zero.
     pub reserved: u32,
@@ -111,7 +111,7 @@ pub struct W2nImportInfo {
     pub name: HostBytes,
     /// [`ExternKind`].
     pub kind: u32,
-    /// table, global: value type number. Else 0.
+    /// table, global: value type number; memory: log2 of its page size. Else 0.
     pub ty: u32,
     /// As in [`W2nExtern::flags`].
     pub flags: u32,
@@ -133,7 +133,7 @@ pub struct W2nExportInfo {
     pub name: HostBytes,
     /// [`ExternKind`].
     pub kind: u32,
-    /// table, global: value type number. Else 0.
+    /// table, global: value type number; memory: log2 of its page size. Else 0.
     pub ty: u32,
     /// As in [`W2nExtern::flags`].
     pub flags: u32,

@@ -63,6 +63,18 @@ pub struct ModuleDescriptor<P> {
 /// Set in [`ModuleDescriptor::flags`] when the code checks bounds itself (`--bounds-checks=software`).
 pub const FLAG_SOFTWARE_BOUNDS: u32 = 1;
 
+/// Set in [`ExternDescriptor::flags`] of a table or memory whose indices have 64 bits.
+pub const FLAG_INDEX64: u32 = 1;
+
+/// Whether guard pages can keep accesses inside a memory of this type; else its code compares,
+/// whatever it was compiled for.
+///
+/// A 64-bit index reaches past any guard. A length that is no multiple of the machine's pages ends
+/// inside one, which is accessible to its end.
+pub const fn can_be_guarded(flags: u32, page_size_log2: u32) -> bool {
+    flags & FLAG_INDEX64 == 0 && page_size_log2 == crate::PAGE_SIZE_LOG2
+}
+
 /// A function type and the two adapters between it and array calls.
 #[repr(C)]
 #[derive(Debug)]
@@ -112,9 +124,9 @@ pub struct ExportDescriptor<P> {
 pub struct ExternDescriptor {
     /// [`crate::ExternKind`].
     pub kind: u32,
-    /// func: index into `types`; table, global: value type number; memory: 0.
+    /// func: index into `types`; table, global: value type number; memory: log2 of its page size.
     pub ty: u32,
-    /// global: 1 if mutable. table, memory: 1 if 64-bit indices.
+    /// global: 1 if mutable. table, memory: [`FLAG_INDEX64`] or 0.
     pub flags: u32,
     /// Where it is in the instance.
     pub offset: u32,

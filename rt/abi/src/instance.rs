@@ -32,14 +32,18 @@ pub struct VmMemoryRef<P> {
 pub struct VmMemory<P> {
     /// Address of byte 0. Never changes.
     pub base: P,
-    /// Accessible bytes now, a multiple of the page size.
+    /// Bytes of the memory now, a multiple of its page size.
     pub length_bytes: u64,
-    /// Most pages the memory may grow to, from its type.
+    /// Most pages the memory may grow to: from its type, capped by what is reserved.
     pub max_pages: u64,
     /// Bytes reserved from `base` on; an access fault inside is a guest trap.
     pub reserved_bytes: u64,
     /// Maximum from its type, [`crate::NO_MAXIMUM`] for none; for import matching.
     pub declared_max_pages: u64,
+    /// Log2 of the bytes in one of its pages.
+    pub page_size_log2: u32,
+    /// Zero.
+    pub reserved: u32,
 }
 
 /// A table. Shared by all instances that import it.

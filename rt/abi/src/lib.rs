@@ -29,11 +29,19 @@ pub use wasi::wasi_symbol_prefix;
 /// Version of everything in this crate. A runtime refuses a descriptor with another version.
 pub const ABI_VERSION: u32 = 1;
 
-/// Bytes in a Wasm page. spec: exec/runtime, memory instances.
-pub const PAGE_SIZE_BYTES: u64 = 65_536;
+/// Log2 of the bytes in a Wasm page, unless a memory's type says otherwise (custom page sizes).
+pub const PAGE_SIZE_LOG2: u32 = 16;
 
-/// Largest number of pages a 32-bit memory can have: 4 GiB.
-pub const MAX_PAGES_MEMORY32: u64 = 65_536;
+/// Bytes in a Wasm page. spec: exec/runtime, memory instances.
+pub const PAGE_SIZE_BYTES: u64 = 1 << PAGE_SIZE_LOG2;
+
+/// Most bytes a memory with 32-bit indices can have.
+pub const MAX_MEMORY32_BYTES: u64 = 1 << 32;
+
+/// Bytes up to which a memory with 64-bit indices may grow when its type allows more. Only addresses
+/// are reserved; a process has room for some hundreds of such reservations. A memory that is larger
+/// from the start gets what it asks for and cannot grow. Growth past it answers -1.
+pub const MAX_MEMORY64_GROWTH_BYTES: u64 = 1 << 38;
 
 /// Bytes reserved for a 32-bit memory under guard pages: every `base + zext64(index) + offset` with
 /// a 32-bit index and a 32-bit offset, and the widest access (16 bytes) at its end, lies inside.

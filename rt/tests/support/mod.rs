@@ -41,7 +41,7 @@ pub fn extern_ty(kind: ExternKind, ty: u32, offset: u32, min: u64, max: u64) -> 
 }
 
 pub fn memory_ty(min: u64, max: u64) -> ExternDescriptor {
-    extern_ty(ExternKind::Memory, 0, MEMORY, min, max)
+    extern_ty(ExternKind::Memory, PAGE_SIZE_LOG2, MEMORY, min, max)
 }
 
 pub fn table_ty(min: u64, max: u64) -> ExternDescriptor {

@@ -116,8 +116,8 @@ fn extern_type<'c>(env: &ModuleEnv<'c, '_>, ty: &ExternType, offset: u32) -> Str
     let no_limits = Limits { min: 0, max: None };
     let (kind, number, flags, limits) = match ty {
         ExternType::Func(ty) => (ExternKind::Func, ty.0, 0, no_limits),
-        ExternType::Table(ty) => (ExternKind::Table, ty.element as u32, 0, ty.limits),
-        ExternType::Memory(ty) => (ExternKind::Memory, 0, 0, ty.limits),
+        ExternType::Table(ty) => (ExternKind::Table, ty.element as u32, ty.address.flags(), ty.limits),
+        ExternType::Memory(ty) => (ExternKind::Memory, ty.page_size_log2, ty.address.flags(), ty.limits),
         ExternType::Global(ty) => (ExternKind::Global, ty.value as u32, u32::from(ty.mutable), no_limits),
     };
     ConstStruct::new(env, size_of::<Descriptor>())

@@ -1,6 +1,7 @@
 //! What a function body may look up while it is translated; no operators here.
 
 pub mod alias;
+pub mod branch_weight;
 pub mod debug;
 pub mod intrinsic;
 pub mod layout;

@@ -29,6 +29,8 @@ pub struct Types<'c> {
     pub i32: IntType<'c>,
     /// `i64`, also for addresses and lengths.
     pub i64: IntType<'c>,
+    /// A pair of `i64`, for wide arithmetic.
+    pub i128: IntType<'c>,
     /// `f32`
     pub f32: FloatType<'c>,
     /// `f64`
@@ -51,6 +53,7 @@ impl<'c> Types<'c> {
             i16: context.i16_type(),
             i32: context.i32_type(),
             i64: context.i64_type(),
+            i128: context.i128_type(),
             f32: context.f32_type(),
             f64: context.f64_type(),
             vector: context.i64_type().vec_type(2),

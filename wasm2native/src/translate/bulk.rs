@@ -2,7 +2,6 @@
 //!
 //! All bounds are checked before the first byte is touched.
 
-use inkwell::IntPredicate;
 use inkwell::values::{BasicMetadataValueEnum, CallSiteValue, IntValue, ValueKind};
 use std::mem::offset_of;
 
@@ -13,7 +12,7 @@ use crate::env::layout::Word;
 use crate::env::place::{Mutability, Place};
 use crate::error::Result;
 use crate::wasm::{DataIndex, MemoryIndex};
-use w2n_abi::{TrapCode, VmDataSegment};
+use w2n_abi::VmDataSegment;
 
 impl<'c> FuncTranslator<'c, '_> {
     pub(super) fn translate_memory_copy(
@@ -78,7 +77,6 @@ impl<'c> FuncTranslator<'c, '_> {
         length: IntValue<'c>,
     ) -> Result<()> {
         let to = self.bounded_range(memory, destination_start, length)?;
-        let end = self.builder.build_int_add(source_start, length, "source_end")?;
         let available = field(offset_of!(VmDataSegment<Word>, length)).load(
             self.env,
             &self.builder,
@@ -95,13 +93,7 @@ impl<'c> FuncTranslator<'c, '_> {
             Mutability::Variable,
             "segment_data",
         )?;
-        let is_outside = self.builder.build_int_compare(
-            IntPredicate::UGT,
-            end,
-            available.into_int_value(),
-            "is_outside",
-        )?;
-        self.trap_if(is_outside, TrapCode::MemoryOutOfBounds)?;
+        self.check_range(source_start, length, available.into_int_value())?;
         // SAFETY: not `inbounds`; the check above says that the bytes are inside the segment.
         let from = unsafe {
             self.builder.build_gep(self.types().i8, data.into_pointer_value(), &[source_start], "source")?

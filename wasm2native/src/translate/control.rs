@@ -1,12 +1,13 @@
 //! Structured control: block, loop, if, br, br_if, br_table, return, end. spec: exec/instructions, control instructions.
 
 use inkwell::IntPredicate;
-use inkwell::values::IntValue;
+use inkwell::values::{InstructionValue, IntValue};
 use wasmparser::{BlockType, BrTable};
 
 use super::control_stack::FrameKind;
 use super::func::{FuncTranslator, returned_value};
 use super::tail_call::build_tail_return;
+use crate::env::branch_weight;
 use crate::error::{CompileError, Result};
 use crate::wasm::FuncType;
 
@@ -53,7 +54,8 @@ impl<'c> FuncTranslator<'c, '_> {
         let condition = self.pop_condition()?;
         let then_block = self.append_block("if.then");
         let else_block = self.append_block("if.else");
-        self.builder.build_conditional_branch(condition, then_block, else_block)?;
+        let branch = self.builder.build_conditional_branch(condition, then_block, else_block)?;
+        self.mark_hinted(branch);
         self.builder.position_at_end(then_block);
         let params = self.pop_many(ty.params.len());
         self.push_frame(FrameKind::If { else_block, params: params.clone() }, &ty.results)?;
@@ -137,9 +139,17 @@ impl<'c> FuncTranslator<'c, '_> {
         let condition = self.pop_condition()?;
         let target = self.record_branch(self.frame_position(depth));
         let next = self.append_block("br_if.next");
-        self.builder.build_conditional_branch(condition, target, next)?;
+        let branch = self.builder.build_conditional_branch(condition, target, next)?;
+        self.mark_hinted(branch);
         self.builder.position_at_end(next);
         Ok(())
+    }
+
+    /// Tells LLVM what the module's branch hints say of the operator that made `branch`.
+    fn mark_hinted(&self, branch: InstructionValue<'c>) {
+        if let Some(hint) = self.env.module.branch_hints.at(self.offset_bytes) {
+            branch_weight::mark(self.env, branch, hint);
+        }
     }
 
     pub(super) fn translate_br_table(&mut self, targets: &BrTable<'_>) -> Result<()> {

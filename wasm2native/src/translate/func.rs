@@ -36,7 +36,7 @@ pub struct FuncTranslator<'c, 'e> {
     pub(super) tail: Option<TailSignature>,
     subprogram: Option<DISubprogram<'c>>,
     /// Byte offset of the current operator in the module.
-    offset_bytes: u32,
+    pub(super) offset_bytes: u32,
 }
 
 /// A local variable.
@@ -195,7 +195,7 @@ impl<'c, 'e> FuncTranslator<'c, 'e> {
         self.env.context.append_basic_block(self.function, name)
     }
 
-    /// A pop of an index or length of a 32-bit memory or table, as 64 bits.
+    /// A pop of an index or length of a memory or table, zero-extended to 64 bits if it is an i32.
     pub(super) fn pop_index(&mut self) -> Result<IntValue<'c>> {
         let index = self.pop_int();
         Ok(self.builder.build_int_z_extend_or_bit_cast(index, self.types().i64, "index")?)

@@ -7,8 +7,8 @@ use wasmparser::{MemArg, MemArgTarget};
 use super::func::FuncTranslator;
 use crate::env::types::Types;
 use crate::error::Result;
-use crate::wasm::MemoryIndex;
-use w2n_abi::{PAGE_SIZE_BYTES, RtFunc, ValueType};
+use crate::wasm::{AddressType, MemoryIndex, MemoryType};
+use w2n_abi::{RtFunc, ValueType};
 
 /// How a narrow value becomes a wide one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,9 +124,10 @@ impl<'c> FuncTranslator<'c, '_> {
 
     pub(super) fn translate_memory_size(&mut self, memory: MemoryIndex) -> Result<()> {
         let length = self.memory_length(memory)?;
-        let page_bits = self.types().i64.const_int(PAGE_SIZE_BYTES.trailing_zeros().into(), false);
+        let MemoryType { address, page_size_log2, .. } = self.memory_type(memory);
+        let page_bits = self.types().i64.const_int(page_size_log2.into(), false);
         let pages = self.builder.build_right_shift(length, page_bits, false, "pages")?;
-        self.push_wrapped(pages)
+        self.push_size(pages, address)
     }
 
     pub(super) fn translate_memory_grow(&mut self, memory: MemoryIndex) -> Result<()> {
@@ -134,13 +135,20 @@ impl<'c> FuncTranslator<'c, '_> {
         let number = self.types().i32.const_int(memory.0.into(), false);
         let arguments = [self.instance.into(), number.into(), delta.into()];
         let old = self.call_runtime(RtFunc::MemoryGrow, &arguments)?.try_as_basic_value().unwrap_basic();
-        self.push_wrapped(old.into_int_value())
+        self.push_size(old.into_int_value(), self.memory_type(memory).address)
     }
 
-    /// Pushes a 64-bit size as the i32 that 32-bit memories and tables have; -1 stays -1.
-    pub(super) fn push_wrapped(&mut self, size: IntValue<'c>) -> Result<()> {
-        let wrapped = self.builder.build_int_truncate(size, self.types().i32, "size")?;
-        self.push(wrapped);
+    pub(super) fn memory_type(&self, memory: MemoryIndex) -> MemoryType {
+        self.env.module.memories[memory.index()]
+    }
+
+    /// Pushes a 64-bit size in the address type of its memory or table; -1 stays -1.
+    pub(super) fn push_size(&mut self, size: IntValue<'c>, address: AddressType) -> Result<()> {
+        let size = match address {
+            AddressType::I32 => self.builder.build_int_truncate(size, self.types().i32, "size")?,
+            AddressType::I64 => size,
+        };
+        self.push(size);
         Ok(())
     }
 }

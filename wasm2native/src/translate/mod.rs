@@ -24,6 +24,7 @@ mod table;
 mod tail_call;
 mod trap;
 mod variable;
+mod wide;
 
 pub use call::call_results;
 pub use dead_load::keep_dead_loads;

@@ -189,6 +189,12 @@ impl<'c> FuncTranslator<'c, '_> {
             I64TruncSatF32S | I64TruncSatF64S => self.float_trunc_sat(types.i64, Signed),
             I64TruncSatF32U | I64TruncSatF64U => self.float_trunc_sat(types.i64, Unsigned),
 
+            // Wide arithmetic
+            I64Add128 => self.wide_binary("sum", Builder::build_int_add),
+            I64Sub128 => self.wide_binary("difference", Builder::build_int_sub),
+            I64MulWideS => self.wide_mul(Signed),
+            I64MulWideU => self.wide_mul(Unsigned),
+
             // Vector instructions
             vector => self.translate_vector_operator(vector),
         }

@@ -10,7 +10,7 @@ use super::func::FuncTranslator;
 use crate::env::layout::Word;
 use crate::env::place::{Mutability, Place};
 use crate::error::Result;
-use crate::wasm::{ElementIndex, TableIndex};
+use crate::wasm::{ElementIndex, TableIndex, TableType};
 use w2n_abi::{RtFunc, TrapCode, ValueType, VmFuncRef, VmTable, VmTableEntry};
 
 impl<'c> FuncTranslator<'c, '_> {
@@ -101,14 +101,14 @@ impl<'c> FuncTranslator<'c, '_> {
 
     pub(super) fn translate_table_size(&mut self, table: TableIndex) -> Result<()> {
         let length = self.table_length(table)?;
-        self.push_wrapped(length)
+        self.push_size(length, self.table_type(table).address)
     }
 
     pub(super) fn translate_table_grow(&mut self, table: TableIndex) -> Result<()> {
         let delta = self.pop_index()?;
         let value = self.pop_pointer();
         let old = self.call_table_runtime(RtFunc::TableGrow, &[table.0], &[value.into(), delta.into()])?;
-        self.push_wrapped(old)
+        self.push_size(old, self.table_type(table).address)
     }
 
     pub(super) fn translate_table_fill(&mut self, table: TableIndex) -> Result<()> {
@@ -216,7 +216,11 @@ impl<'c> FuncTranslator<'c, '_> {
         )
     }
 
+    fn table_type(&self, table: TableIndex) -> TableType {
+        self.env.module.tables[table.index()]
+    }
+
     fn element_type(&self, table: TableIndex) -> ValueType {
-        self.env.module.tables[table.index()].element
+        self.table_type(table).element
     }
 }

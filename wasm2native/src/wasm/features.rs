@@ -6,6 +6,9 @@ use wasmparser::{Validator, WasmFeatures};
 pub const SUPPORTED_FEATURES: WasmFeatures = WasmFeatures::WASM2
     .union(WasmFeatures::RELAXED_SIMD)
     .union(WasmFeatures::MULTI_MEMORY)
+    .union(WasmFeatures::MEMORY64)
+    .union(WasmFeatures::CUSTOM_PAGE_SIZES)
+    .union(WasmFeatures::WIDE_ARITHMETIC)
     .union(WasmFeatures::EXTENDED_CONST)
     .union(WasmFeatures::CALL_INDIRECT_OVERLONG)
     .union(WasmFeatures::TAIL_CALL);
@@ -15,11 +18,8 @@ const PROPOSALS: &[(WasmFeatures, &str)] = &[
     (WasmFeatures::THREADS, "threads"),
     (WasmFeatures::EXCEPTIONS, "exception-handling"),
     (WasmFeatures::LEGACY_EXCEPTIONS, "legacy exception-handling"),
-    (WasmFeatures::MEMORY64, "memory64"),
     (WasmFeatures::GC, "garbage-collection"),
     (WasmFeatures::FUNCTION_REFERENCES, "typed function references"),
-    (WasmFeatures::CUSTOM_PAGE_SIZES, "custom-page-sizes"),
-    (WasmFeatures::WIDE_ARITHMETIC, "wide-arithmetic"),
     (WasmFeatures::SHARED_EVERYTHING_THREADS, "shared-everything-threads"),
     (WasmFeatures::STACK_SWITCHING, "stack-switching"),
     (WasmFeatures::MEMORY_CONTROL, "memory-control"),

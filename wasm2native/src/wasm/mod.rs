@@ -2,6 +2,7 @@
 //!
 //! INV-1: a `Module` exists only if wasmparser validated it; later code asserts and never re-checks.
 
+mod branch_hints;
 mod const_expr;
 mod features;
 mod index;
@@ -9,13 +10,14 @@ mod module;
 mod names;
 mod parse;
 
+pub use branch_hints::{BranchHint, BranchHints};
 pub use const_expr::{ConstExpr, ConstOp};
 pub use features::{SUPPORTED_FEATURES, refused_proposals};
 pub use index::{
     DataIndex, DefinedFuncIndex, ElementIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TypeIndex,
 };
 pub use module::{
-    DataSegment, ElementItems, ElementSegment, Export, ExternType, Func, FuncType, Global, GlobalType,
-    Import, Limits, MemoryType, Module, SegmentMode, TableType, value_type, value_type_of_heap,
+    AddressType, DataSegment, ElementItems, ElementSegment, Export, ExternType, Func, FuncType, Global,
+    GlobalType, Import, Limits, MemoryType, Module, SegmentMode, TableType, value_type, value_type_of_heap,
 };
 pub use parse::parse;

@@ -5,11 +5,12 @@ use std::fmt;
 
 use wasmparser::{AbstractHeapType, FunctionBody, HeapType, ValType};
 
+use super::branch_hints::BranchHints;
 use super::const_expr::ConstExpr;
 use super::index::{DefinedFuncIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TypeIndex};
 use super::names::Names;
 use crate::error::{CompileError, Result};
-use w2n_abi::ValueType;
+use w2n_abi::{FLAG_INDEX64, PAGE_SIZE_LOG2, ValueType};
 
 /// A validated Wasm module.
 #[derive(Debug, Default)]
@@ -52,6 +53,8 @@ pub struct Module<'a> {
     pub imported_memory_count: u32,
     /// Number of imported globals.
     pub imported_global_count: u32,
+    /// The branch hint section.
+    pub branch_hints: BranchHints,
     /// The name section.
     pub(super) names: Names<'a>,
 }
@@ -116,9 +119,30 @@ pub struct Limits {
     pub max: Option<u64>,
 }
 
+/// Type of the indices into a table or memory. spec: syntax/types, address types.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AddressType {
+    /// 32 bits.
+    I32,
+    /// 64 bits.
+    I64,
+}
+
+impl AddressType {
+    /// What descriptors say of it.
+    pub fn flags(self) -> u32 {
+        match self {
+            Self::I32 => 0,
+            Self::I64 => FLAG_INDEX64,
+        }
+    }
+}
+
 /// Type of a table.
 #[derive(Clone, Copy, Debug)]
 pub struct TableType {
+    /// Type of its indices.
+    pub address: AddressType,
     /// Type of its elements, `FuncRef` or `ExternRef`.
     pub element: ValueType,
     /// In elements.
@@ -128,8 +152,27 @@ pub struct TableType {
 /// Type of a memory.
 #[derive(Clone, Copy, Debug)]
 pub struct MemoryType {
+    /// Type of its indices.
+    pub address: AddressType,
+    /// Log2 of the bytes in a page.
+    pub page_size_log2: u32,
     /// In pages.
     pub limits: Limits,
+}
+
+impl MemoryType {
+    /// Bytes that the memory has at least, at any time.
+    pub fn min_bytes(&self) -> u64 {
+        self.limits.min.saturating_mul(1 << self.page_size_log2)
+    }
+
+    /// Behind its limits, where the usual size goes without saying.
+    fn page_size_suffix(&self) -> String {
+        match self.page_size_log2 {
+            PAGE_SIZE_LOG2 => String::new(),
+            log2 => format!(" (pagesize {})", 1u64 << log2),
+        }
+    }
 }
 
 /// Type of a global.
@@ -281,8 +324,8 @@ impl<'a> Module<'a> {
     pub fn describe(&self, ty: &ExternType) -> String {
         match ty {
             ExternType::Func(ty) => format!("func{}", self.types[ty.index()]),
-            ExternType::Table(ty) => format!("table {} {}", ty.limits, ty.element.name()),
-            ExternType::Memory(ty) => format!("memory {}", ty.limits),
+            ExternType::Table(ty) => format!("table {}{} {}", ty.address, ty.limits, ty.element.name()),
+            ExternType::Memory(ty) => format!("memory {}{}{}", ty.address, ty.limits, ty.page_size_suffix()),
             ExternType::Global(GlobalType { value, mutable: true }) => {
                 format!("global (mut {})", value.name())
             }
@@ -300,6 +343,16 @@ impl fmt::Display for FuncType {
             }
         }
         Ok(())
+    }
+}
+
+/// In front of limits, where 32 bits go without saying.
+impl fmt::Display for AddressType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::I32 => "",
+            Self::I64 => "i64 ",
+        })
     }
 }
 

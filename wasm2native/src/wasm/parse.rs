@@ -8,9 +8,10 @@ use wasmparser::{
     Validator, ValidatorResources, WasmFeatures,
 };
 
+use super::branch_hints::BranchHints;
 use super::const_expr::ConstExpr;
 use super::features::{SUPPORTED_FEATURES, needed_proposals};
-use super::index::{FuncIndex, MemoryIndex, TableIndex, TypeIndex};
+use super::index::{DefinedFuncIndex, FuncIndex, MemoryIndex, TableIndex, TypeIndex};
 use super::module::*;
 use super::names::Names;
 use crate::error::{CompileError, Result, shortened};
@@ -133,12 +134,19 @@ impl<'a> ModuleReader<'a> {
                     self.read_data(data.map_err(malformed)?)?;
                 }
             }
-            Payload::CodeSectionEntry(body) => self.module.bodies.push(body),
-            Payload::CustomSection(section) => {
-                if let KnownCustom::Name(names) = section.as_known() {
-                    self.module.names = Names::read(names);
-                }
+            Payload::CodeSectionEntry(body) => {
+                let module = &mut self.module;
+                let func = module.func_index(DefinedFuncIndex(module.bodies.len() as u32));
+                module.branch_hints.locate(func, body.range().start as u32..body.range().end as u32);
+                module.bodies.push(body);
             }
+            Payload::CustomSection(section) => match section.as_known() {
+                KnownCustom::Name(names) => self.module.names = Names::read(names),
+                KnownCustom::BranchHints(hints) if self.module.bodies.is_empty() => {
+                    self.module.branch_hints = BranchHints::read(hints);
+                }
+                _ => {}
+            },
             _ => {}
         }
         Ok(())
@@ -300,13 +308,21 @@ fn limits(min: u64, max: Option<u64>) -> Limits {
     Limits { min, max }
 }
 
+fn address_type(index: wasmparser::ValType) -> AddressType {
+    if index == wasmparser::ValType::I64 { AddressType::I64 } else { AddressType::I32 }
+}
+
 fn table_type(ty: wasmparser::TableType) -> Result<TableType> {
     let element = value_type_of_heap(ty.element_type.heap_type())?;
-    Ok(TableType { element, limits: limits(ty.initial, ty.maximum) })
+    Ok(TableType { address: address_type(ty.index_type()), element, limits: limits(ty.initial, ty.maximum) })
 }
 
 fn memory_type(ty: wasmparser::MemoryType) -> MemoryType {
-    MemoryType { limits: limits(ty.initial, ty.maximum) }
+    MemoryType {
+        address: address_type(ty.index_type()),
+        page_size_log2: ty.page_size_log2(),
+        limits: limits(ty.initial, ty.maximum),
+    }
 }
 
 fn global_type(ty: wasmparser::GlobalType) -> Result<GlobalType> {
