@@ -185,7 +185,7 @@ pub unsafe fn find_export(instance: *mut HostInstance, name: &[u8]) -> Option<W2
             kind: ty.kind,
             ty: extern_ty(ty),
             flags: ty.flags,
-            reserved: 0,
+            ref_type: types::canonical_ref_type(ty.ref_type, instance::type_ids(instance)),
             definition,
             instance: instance.cast(),
             func_type: encoding(module, ty),
@@ -233,10 +233,8 @@ unsafe fn call_host_func(func: &VmHostFunc<HostPointer>, slots: *mut ValueSlot, 
 unsafe fn array_entry(instance: *mut HostInstance, type_id: u32) -> Option<ArrayEntry> {
     // SAFETY: the caller vouches for the instance; ids and types are arrays of the same length.
     unsafe {
-        let module = instance::descriptor(instance);
-        let types = func_types(module);
-        let ids = core::slice::from_raw_parts(place::<u32>(instance, module.type_ids_offset), types.len());
-        let position = ids.iter().position(|id| *id == type_id)?;
+        let types = func_types(instance::descriptor(instance));
+        let position = instance::type_ids(instance).iter().position(|id| *id == type_id)?;
         core::mem::transmute::<HostPointer, Option<ArrayEntry>>(types[position].array_entry)
     }
 }
@@ -302,7 +300,9 @@ unsafe extern "C" fn table_set(table: *const W2nExtern, index: u64, value: *cons
     unsafe {
         let (Some(elements), Some(value)) = (table_of(table), value.as_ref()) else { return INVALID };
         let reference = value.bits[0] as HostPointer;
-        adopt(table, elements.element_type, reference);
+        if !adopt(table, elements.element_type, reference) {
+            return INVALID;
+        }
         table::fill(elements, index, reference, 1).map_or_else(|code| code as u32, |()| 0)
     }
 }
@@ -312,7 +312,9 @@ unsafe extern "C" fn table_grow(table: *const W2nExtern, delta: u64, value: *con
     unsafe {
         let (Some(elements), Some(value)) = (table_of(table), value.as_ref()) else { return -1 };
         let reference = value.bits[0] as HostPointer;
-        adopt(table, elements.element_type, reference);
+        if !adopt(table, elements.element_type, reference) {
+            return -1;
+        }
         table::grow(elements, reference, delta).map_or(-1, |length| length as i64)
     }
 }
@@ -332,20 +334,30 @@ unsafe extern "C" fn global_set(global: *const W2nExtern, value: *const ValueSlo
     unsafe {
         let Some(target) = definition::<ValueSlot>(global, ExternKind::Global) else { return INVALID };
         let Some(value) = value.as_ref().filter(|_| (*global).flags == 1) else { return INVALID };
-        adopt(global, (*global).ty, value.bits[0] as HostPointer);
+        if !adopt(global, (*global).ty, value.bits[0] as HostPointer) {
+            return INVALID;
+        }
         *target = *value;
     }
     0
 }
 
-/// A function that the host puts where an instance can reach it must live as long as that instance.
-unsafe fn adopt(into: *const W2nExtern, ty: u32, reference: HostPointer) {
-    if ty != u32::from(ValueType::FuncRef as u8) {
-        return;
-    }
+/// Whether the table or global `into` takes a value, which may be a reference. A function that the host puts
+/// where an instance can reach it must live as long as that instance.
+unsafe fn adopt(into: *const W2nExtern, ty: u32, reference: HostPointer) -> bool {
     // SAFETY: the host passes an extern of a live instance, and null or a function of another.
     unsafe {
-        let Some(func) = reference.cast::<HostFuncRef>().as_ref() else { return };
+        let wanted = (*into).ref_type;
+        if wanted & REF_NON_NULL != 0 && reference.is_null() {
+            return false;
+        }
+        if ty != u32::from(ValueType::FuncRef as u8) {
+            return true;
+        }
+        let Some(func) = reference.cast::<HostFuncRef>().as_ref() else { return true };
+        if !types::ref_type_matches(func.type_id << REF_FUNC_TYPE_SHIFT | REF_NON_NULL, wanted) {
+            return false;
+        }
         let instance = match func.is_host {
             0 => func.instance,
             _ => (*func.instance.cast::<VmHostFunc<HostPointer>>()).caller,
@@ -354,6 +366,7 @@ unsafe fn adopt(into: *const W2nExtern, ty: u32, reference: HostPointer) {
             group::link((*into).instance.cast(), instance.cast());
         }
     }
+    true
 }
 
 unsafe extern "C" fn trap_message(report: *const W2nTrap, buffer: *mut u8, capacity: u64) -> u64 {

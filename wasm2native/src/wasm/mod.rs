@@ -8,6 +8,7 @@ mod index;
 mod module;
 mod names;
 mod parse;
+mod rec_group;
 
 pub use const_expr::{ConstExpr, ConstOp};
 pub use features::SUPPORTED_FEATURES;
@@ -16,6 +17,7 @@ pub use index::{
 };
 pub use module::{
     DataSegment, ElementItems, ElementSegment, Export, ExternType, Func, FuncType, Global, GlobalType,
-    Import, Limits, MemoryType, Module, SegmentMode, TableType, value_type, value_type_of_heap,
+    Import, Limits, MemoryType, Module, Refinement, SegmentMode, TableType, value_type, value_type_of_heap,
 };
 pub use parse::parse;
+pub use rec_group::Identity;
