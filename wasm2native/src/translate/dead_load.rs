@@ -47,6 +47,8 @@ fn keep_in_function<'c>(env: &ModuleEnv<'c, '_>, function: FunctionValue<'c>) ->
     dead_calls.into_iter().try_for_each(|call| keep_result(env, call))
 }
 
+/// Calls in the tail convention are left alone: what they answer is returned, and between a `musttail`
+/// call and its `ret` there must be nothing.
 fn is_wasm_call_with_result(call: InstructionValue<'_>) -> bool {
     // SAFETY: `call` is a call instruction, checked by the caller.
     let convention = unsafe { llvm_sys::core::LLVMGetInstructionCallConv(call.as_value_ref()) };
