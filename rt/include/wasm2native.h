@@ -62,6 +62,8 @@ extern "C" {
 #define W2N_TRAP_STACK_OVERFLOW 10u
 #define W2N_TRAP_HOST_ERROR 11u
 #define W2N_TRAP_EXIT 12u
+#define W2N_TRAP_NULL_REFERENCE 13u
+#define W2N_TRAP_NULL_FUNCTION_REFERENCE 14u
 
 /* Link errors: why a module could not be instantiated. */
 #define W2N_ERROR_UNKNOWN_IMPORT 0x101u
@@ -131,7 +133,7 @@ typedef struct w2n_extern {
     uint32_t kind;          /* W2N_FUNC ... */
     uint32_t ty;            /* table, global: value type; memory: log2 of its page size */
     uint32_t flags;         /* global: 1 if mutable; table, memory: 1 if indices have 64 bits */
-    uint32_t reserved;
+    uint32_t ref_type;      /* table, global: which references it takes; 0 for those of any type and null */
     void *definition;       /* func: a w2n_func_t; else opaque */
     w2n_instance_t *instance;
     w2n_bytes_t func_type;  /* func: its type: parameters, a 0 byte, results */

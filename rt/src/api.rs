@@ -196,7 +196,7 @@ pub unsafe fn find_export(instance: *mut HostInstance, name: &[u8]) -> Option<W2
             kind: ty.kind,
             ty: extern_ty(ty),
             flags: ty.flags,
-            reserved: 0,
+            ref_type: types::canonical_ref_type(ty.ref_type, instance::type_ids(instance)),
             definition,
             instance,
             func_type: encoding(module, ty),
@@ -279,10 +279,8 @@ pub unsafe fn type_of<'a>(func: &HostFuncRef) -> Option<&'a FuncTypeDescriptor<H
     // SAFETY: the instance is alive; ids and types are arrays of the same length.
     unsafe {
         let instance = instance_of(func);
-        let module = instance::descriptor(instance);
-        let types = func_types(module);
-        let ids = core::slice::from_raw_parts(place::<u32>(instance, module.type_ids_offset), types.len());
-        types.get(ids.iter().position(|id| *id == func.type_id)?)
+        let types = func_types(instance::descriptor(instance));
+        types.get(instance::type_ids(instance).iter().position(|id| *id == func.type_id)?)
     }
 }
 
@@ -395,17 +393,24 @@ unsafe extern "C" fn global_set(global: *const W2nExtern, value: *const ValueSlo
     0
 }
 
-/// A function that the host puts where an instance can reach it must live as long as that instance.
-/// False for a function that another copy of the runtime made: its type ids mean something else here.
+/// Whether the table or global `into` takes a value, which may be a reference. A function that the host puts
+/// where an instance can reach it must live as long as that instance. One that another copy of the runtime
+/// made is not taken: its type ids mean something else here.
 unsafe fn adopt(into: *const W2nExtern, ty: u32, reference: HostPointer) -> bool {
-    if ty != u32::from(ValueType::FuncRef as u8) {
-        return true;
-    }
     // SAFETY: the host passes an extern of a live instance, and null or a function of another.
     unsafe {
+        let wanted = (*into).ref_type;
+        if wanted & REF_NON_NULL != 0 && reference.is_null() {
+            return false;
+        }
+        if ty != u32::from(ValueType::FuncRef as u8) {
+            return true;
+        }
         let Some(func) = reference.cast::<HostFuncRef>().as_ref() else { return true };
         let instance = instance_of(func);
-        if instance::descriptor(instance).api != instance::descriptor((*into).instance).api {
+        let is_foreign = instance::descriptor(instance).api != instance::descriptor((*into).instance).api;
+        let given = func.type_id << REF_FUNC_TYPE_SHIFT | REF_NON_NULL;
+        if is_foreign || !types::ref_type_matches(given, wanted) {
             return false;
         }
         group::link((*into).instance, instance);

@@ -17,7 +17,6 @@ use crate::link::{self, Definition};
 use crate::lock::Lock;
 use crate::memory::{Bounds, Memory};
 use crate::table::{HostTable, Table};
-use crate::text::bytes;
 use crate::{trap, types};
 
 type HostFunc = VmHostFunc<HostPointer>;
@@ -130,13 +129,15 @@ pub unsafe fn instantiate(
     if module.abi_version != ABI_VERSION || module.api.cast_const() != (&raw const w2n_api).cast() {
         return trap::report_link_error(report, LinkError::AbiVersion, b"module and runtime do not match");
     }
+    // SAFETY: the caller vouches for the module.
+    let type_ids = unsafe { types::intern(func_types(module)) };
     // SAFETY: the caller vouches for module and imports.
-    let definitions = match unsafe { link::resolve(module, imports) } {
+    let definitions = match unsafe { link::resolve(module, &type_ids, imports) } {
         Ok(definitions) => definitions,
         Err(mismatch) => return mismatch.report(report),
     };
     // SAFETY: the definitions have been checked against the module.
-    let instance = match unsafe { allocate(module, &definitions) } {
+    let instance = match unsafe { allocate(module, &type_ids, &definitions) } {
         Ok(instance) => instance,
         Err(what) => return trap::report_link_error(report, LinkError::OutOfMemory, what.as_bytes()),
     };
@@ -166,7 +167,11 @@ pub unsafe fn instantiate(
 type Lacking = &'static str;
 
 /// The block of the instance with everything but what `initialize` does.
-unsafe fn allocate(module: &HostModule, definitions: &[Definition]) -> Result<*mut HostInstance, Lacking> {
+unsafe fn allocate(
+    module: &HostModule,
+    type_ids: &[u32],
+    definitions: &[Definition],
+) -> Result<*mut HostInstance, Lacking> {
     // SAFETY: the caller vouches for module and definitions.
     unsafe {
         let size = (module.instance_size as usize).max(size_of::<HostInstance>());
@@ -188,7 +193,8 @@ unsafe fn allocate(module: &HostModule, definitions: &[Definition]) -> Result<*m
         (*instance).descriptor = core::ptr::from_ref(module).cast_mut().cast();
         (*instance).owner = owner.cast();
         count_instance(module);
-        fill_types(module, instance);
+        place::<u32>(instance, module.type_ids_offset)
+            .copy_from_nonoverlapping(type_ids.as_ptr(), type_ids.len());
         fill_imports(module, instance, definitions, &mut *owner);
         fill_func_refs(module, instance);
         let filled = fill_memories(module, instance, &mut *owner)
@@ -243,19 +249,16 @@ pub unsafe fn func_types<'a>(module: &HostModule) -> &'a [FuncTypeDescriptor<Hos
     unsafe { slice(&module.types) }
 }
 
-unsafe fn fill_types(module: &HostModule, instance: *mut HostInstance) {
+/// The canonical ids of the types of an instance's module.
+///
+/// # Safety
+/// The instance is alive, or has its type ids already.
+pub unsafe fn type_ids<'a>(instance: *mut HostInstance) -> &'a [u32] {
     // SAFETY: the descriptor says where the ids are and how many.
     unsafe {
-        let type_ids = place::<u32>(instance, module.type_ids_offset);
-        for (position, ty) in func_types(module).iter().enumerate() {
-            *type_ids.add(position) = types::intern(bytes(&ty.encoding));
-        }
+        let module = descriptor(instance);
+        core::slice::from_raw_parts(place::<u32>(instance, module.type_ids_offset), module.types.len as usize)
     }
-}
-
-unsafe fn type_id(module: &HostModule, instance: *mut HostInstance, ty: u32) -> u32 {
-    // SAFETY: the descriptor says where the ids are; `fill_types` has filled them in.
-    unsafe { *place::<u32>(instance, module.type_ids_offset).add(ty as usize) }
 }
 
 unsafe fn fill_imports(
@@ -278,7 +281,7 @@ unsafe fn fill_imports(
                         code: func_types(module)[ty.ty as usize].host_entry,
                         instance: func.cast(),
                         tail_code: null_mut(),
-                        type_id: type_id(module, instance, ty.ty),
+                        type_id: type_ids(instance)[ty.ty as usize],
                         is_host: 1,
                     };
                     continue;
@@ -321,7 +324,7 @@ unsafe fn fill_func_refs(module: &HostModule, instance: *mut HostInstance) {
                 code: func.code,
                 instance: instance.cast(),
                 tail_code: func.tail_code,
-                type_id: type_id(module, instance, func.ty),
+                type_id: type_ids(instance)[func.ty as usize],
                 is_host: 0,
             };
         }
@@ -359,7 +362,7 @@ unsafe fn fill_tables(
     // SAFETY: the descriptor says where each table goes.
     unsafe {
         for table in slice::<TableDescriptor>(&module.tables) {
-            let mut own = Table::new(&table.ty).ok_or("no room for a table")?;
+            let mut own = Table::new(&table.ty, type_ids(instance)).ok_or("no room for a table")?;
             *place::<HostPointer>(instance, table.ty.offset) = (&raw mut own.vm).cast();
             owner.tables.push(&raw mut own.vm);
             owner.own_tables.push(own);

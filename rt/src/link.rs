@@ -61,6 +61,7 @@ pub fn bounds(module: &HostModule) -> Bounds {
 /// The module is loaded, and the imports are as the API says.
 pub unsafe fn resolve<'a>(
     module: &'a HostModule,
+    type_ids: &[u32],
     imports: &[W2nImport],
 ) -> Result<Vec<Definition>, Mismatch<'a>> {
     // SAFETY: the caller vouches for the module.
@@ -68,7 +69,7 @@ pub unsafe fn resolve<'a>(
     let mut definitions = Vec::with_capacity(wanted.len());
     for (position, import) in wanted.iter().enumerate() {
         // SAFETY: the caller vouches for module and imports.
-        match unsafe { resolve_one(module, import, imports.get(position)) } {
+        match unsafe { resolve_one(module, type_ids, import, imports.get(position)) } {
             Ok(definition) => definitions.push(definition),
             Err(error) => return Err(Mismatch { error, import }),
         }
@@ -78,6 +79,7 @@ pub unsafe fn resolve<'a>(
 
 unsafe fn resolve_one(
     module: &HostModule,
+    type_ids: &[u32],
     wanted: &ImportDescriptor<HostPointer>,
     given: Option<&W2nImport>,
 ) -> Result<Definition, LinkError> {
@@ -96,7 +98,7 @@ unsafe fn resolve_one(
         }
         Some(given) if given.kind == IMPORT_EXTERN => {
             // SAFETY: the caller vouches for the extern.
-            unsafe { matches(module, &wanted.ty, &given.external) }
+            unsafe { matches(module, type_ids, &wanted.ty, &given.external) }
                 .then_some(Definition::Extern(given.external))
         }
         Some(given) if given.kind != IMPORT_LINKED => return Err(LinkError::InvalidArgument),
@@ -109,7 +111,12 @@ unsafe fn resolve_one(
     .ok_or(LinkError::IncompatibleImport)
 }
 
-unsafe fn matches(module: &HostModule, wanted: &ExternDescriptor, given: &W2nExtern) -> bool {
+unsafe fn matches(
+    module: &HostModule,
+    type_ids: &[u32],
+    wanted: &ExternDescriptor,
+    given: &W2nExtern,
+) -> bool {
     if given.kind != wanted.kind || given.definition.is_null() || given.instance.is_null() {
         return false;
     }
@@ -118,15 +125,18 @@ unsafe fn matches(module: &HostModule, wanted: &ExternDescriptor, given: &W2nExt
     if unsafe { instance::descriptor(given.instance) }.api != module.api {
         return false;
     }
+    let ref_type = types::canonical_ref_type(wanted.ref_type, type_ids);
     // SAFETY: the kind says what the definition is.
     unsafe {
         match ExternKind::from_code(wanted.kind as u8) {
-            Some(ExternKind::Func) => func_types(module).get(wanted.ty as usize).is_some_and(|ty| {
-                (*given.definition.cast::<HostFuncRef>()).type_id == types::intern(bytes(&ty.encoding))
-            }),
+            Some(ExternKind::Func) => {
+                let given = (*given.definition.cast::<HostFuncRef>()).type_id;
+                type_ids.get(wanted.ty as usize) == Some(&given)
+            }
             Some(ExternKind::Table) => {
                 let table = &*given.definition.cast::<HostTable>();
                 table.element_type == wanted.ty
+                    && table.ref_type == ref_type
                     && given.flags == wanted.flags
                     && limits_match(wanted, table.length, table.declared_max)
             }
@@ -144,7 +154,13 @@ unsafe fn matches(module: &HostModule, wanted: &ExternDescriptor, given: &W2nExt
                         memory.declared_max_pages,
                     )
             }
-            Some(ExternKind::Global) => given.ty == wanted.ty && given.flags == wanted.flags,
+            // spec: valid/matching, global types: a variable can be written from both sides.
+            Some(ExternKind::Global) => {
+                given.ty == wanted.ty
+                    && given.flags == wanted.flags
+                    && types::ref_type_matches(given.ref_type, ref_type)
+                    && (wanted.flags == 0 || given.ref_type == ref_type)
+            }
             None => false,
         }
     }

@@ -64,7 +64,7 @@ unsafe fn run(
             kind: 0,
             ty: 0,
             flags: 0,
-            reserved: 0,
+            ref_type: 0,
             definition: null_mut(),
             instance: null_mut(),
             func_type: Slice { ptr: null_mut(), len: 0 },

@@ -12,7 +12,7 @@ use w2n_abi::{
     VmTableEntry,
 };
 
-use crate::{instance, thread};
+use crate::{instance, thread, types};
 
 /// A table as compiled code sees it.
 pub type HostTable = VmTable<HostPointer>;
@@ -26,8 +26,8 @@ pub struct Table {
 }
 
 impl Table {
-    /// A table of null elements of the given type; `None` when it is too large for this runtime or this machine.
-    pub fn new(ty: &ExternDescriptor) -> Option<Box<Self>> {
+    /// A table of null elements of the given type, whose module's types have these ids; `None` when it is too large for this runtime or this machine.
+    pub fn new(ty: &ExternDescriptor, type_ids: &[u32]) -> Option<Box<Self>> {
         let max = ty.max.min(MAX_TABLE_ELEMENTS);
         if ty.min > max {
             return None;
@@ -40,6 +40,8 @@ impl Table {
                 declared_max: ty.max,
                 element_type: ty.ty,
                 capacity: 0,
+                ref_type: types::canonical_ref_type(ty.ref_type, type_ids),
+                reserved: 0,
             },
         });
         reserve(&mut table.vm, ty.min)?;

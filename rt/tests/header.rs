@@ -62,7 +62,7 @@ fn c_type_of<S, T: CType>(_: impl Fn(&S) -> &T) -> String {
 /// Calls `$check!` for each structure that hosts see: its name in C and in Rust, and all its fields.
 macro_rules! for_each_struct {
     ($check:ident) => {
-        $check! { w2n_extern W2nExtern { kind, ty, flags, reserved, definition, instance, func_type } }
+        $check! { w2n_extern W2nExtern { kind, ty, flags, ref_type, definition, instance, func_type } }
         $check! { w2n_import W2nImport { kind, reserved, callback, env, func_type, external } }
         $check! { w2n_import_info W2nImportInfo { module, name, kind, ty, flags, linked, min, max, func_type } }
         $check! { w2n_export_info W2nExportInfo { name, kind, ty, flags, index, min, max, func_type } }

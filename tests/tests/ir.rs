@@ -17,8 +17,7 @@ use wasmparser::WasmFeatures;
 const UNSUPPORTED: &[(&str, &str)] = &[
     ("exceptions", "not yet"),
     ("legacy_exceptions", "not yet: after exception handling"),
-    ("function_references", "not yet"),
-    ("gc", "not yet: after typed function references"),
+    ("gc", "not yet"),
     ("threads", "not yet"),
     ("shared_everything_threads", "phase 1: no toolchain emits it"),
     ("stack_switching", "phase 2: no toolchain emits it"),

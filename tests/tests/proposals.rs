@@ -30,8 +30,6 @@ const REFUSED: &[Refused] = &[
     Refused { needs: "legacy exception-handling", place: FuncOne, module: "(func) (func $x try nop catch_all nop end)" },
     Refused { needs: "garbage-collection", place: FuncOne, module: "(func) (func $x i32.const 0 ref.i31 drop)" },
     Refused { needs: "garbage-collection", place: Declaration, module: "(type (struct (field i32)))" },
-    Refused { needs: "typed function references", place: Declaration, module:
-        "(type $t (func)) (func (param (ref null $t)) local.get 0 call_ref $t)" },
     Refused { needs: "shared-everything-threads", place: Declaration, module: "(type (shared (func)))" },
     Refused { needs: "stack-switching", place: Declaration, module: "(type $f (func)) (type $c (cont $f))" },
     Refused { needs: "memory-control", place: FuncOne, module:

@@ -51,7 +51,7 @@ fn loops(module: &Module) -> Instance {
 }
 
 #[test]
-fn ten_million_direct_and_indirect_calls_take_no_stack() {
+fn ten_million_calls_of_each_kind_take_no_stack() {
     at_every_level(&["loops"], |level, modules| {
         let instance = loops(&modules[0]);
         let call = |name: &str, args: &[Value]| {
@@ -63,6 +63,7 @@ fn ten_million_direct_and_indirect_calls_take_no_stack() {
         assert_eq!(call("two_functions", &[count]), [Value::from(1)], "{level:?}");
         assert_eq!(call("two_functions", &[Value::from(CALLS + 1)]), [Value::from(0)], "{level:?}");
         assert_eq!(call("indirect", &[count, zero]), [triangle], "{level:?}");
+        assert_eq!(call("reference", &[count, zero]), [triangle], "{level:?}");
     });
 }
 
@@ -87,6 +88,8 @@ fn arguments_beyond_the_registers_and_several_results_arrive() {
         // Each call moves the six on by one place, and 10,000,002 is a multiple of 6.
         let results = [Value::from(1i64), Value::F64(2f64.to_bits()), Value::from(0), Value::from(5f32)];
         assert_eq!(call("several_results", &args), results, "{level:?}");
+        let results = [count, Value::F64(2f64.to_bits()), Value::from(1), Value::from(6f32)];
+        assert_eq!(call("results_of_plain_function", &[count]), results, "{level:?}");
         let results = [Value::from(-1i64), Value::from(CALLS as f32 / 2.0)];
         assert_eq!(call("two_results", &[count, Value::from(0f32)]), results, "{level:?}");
     });

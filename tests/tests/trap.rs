@@ -50,6 +50,7 @@ fixtures! {
     load
     loop_into_libc
     memory_range
+    null_reference
     stack_overflow
     stack_overflow_host
     start_function

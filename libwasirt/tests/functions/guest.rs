@@ -338,8 +338,10 @@ fn module(memory_is: MemoryIs) -> ModuleDescriptor<Word> {
     let none = Slice { ptr: null_mut(), len: 0 };
     let ty = ExternDescriptor {
         kind: ExternKind::Memory as u32,
-        ty: 0,
+        ty: PAGE_SIZE_LOG2,
         flags: 0,
+        ref_type: 0,
+        reserved: 0,
         offset: std::mem::offset_of!(InstanceBlock, memory_ref) as u32,
         min: 1,
         max: 1,

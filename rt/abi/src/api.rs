@@ -73,8 +73,8 @@ pub struct W2nExtern {
     pub ty: u32,
     /// global: 1 if mutable. table, memory: [`crate::FLAG_INDEX64`] or 0.
     pub flags: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// table, global of references: as [`crate::VmTable::ref_type`]. Else 0.
+    pub ref_type: u32,
     /// func: `*const VmFuncRef`, table: `*mut VmTable`, memory: `*mut VmMemory`, global: its value.
     pub definition: HostPointer,
     /// Instance that exports it.
@@ -285,14 +285,17 @@ pub struct W2nApi {
     pub table_size: unsafe extern "C" fn(table: *const W2nExtern) -> u64,
     /// Reads an element: a reference in the slot's first word. Status: `TableOutOfBounds`.
     pub table_get: unsafe extern "C" fn(table: *const W2nExtern, index: u64, value: *mut ValueSlot) -> u32,
-    /// Writes an element. Status: `TableOutOfBounds`; `InvalidArgument` for a function of another runtime.
+    /// Writes an element. Status: `TableOutOfBounds`; `InvalidArgument` for a reference of another type or a
+    /// function of another runtime.
     pub table_set: unsafe extern "C" fn(table: *const W2nExtern, index: u64, value: *const ValueSlot) -> u32,
-    /// Grows a table by `delta` elements that are `value`; its old size, or -1.
+    /// Grows a table by `delta` elements that are `value`; its old size, or -1, also for a reference of
+    /// another type.
     pub table_grow: unsafe extern "C" fn(table: *const W2nExtern, delta: u64, value: *const ValueSlot) -> i64,
 
     /// Reads a global. Status.
     pub global_get: unsafe extern "C" fn(global: *const W2nExtern, value: *mut ValueSlot) -> u32,
-    /// Writes a global. Status; `InvalidArgument` if it is immutable, or for a function of another runtime.
+    /// Writes a global. Status; `InvalidArgument` if it is immutable, the reference of another type or the
+    /// function of another runtime.
     pub global_set: unsafe extern "C" fn(global: *const W2nExtern, value: *const ValueSlot) -> u32,
 
     /// Renders a trap or link error with its backtrace as an executable prints it: lines that end in

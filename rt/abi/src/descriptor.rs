@@ -35,7 +35,7 @@ pub struct ModuleDescriptor<P> {
     pub instance_size: u32,
     /// Where the `u32` canonical type ids are, one per entry of `types`.
     pub type_ids_offset: u32,
-    /// Function types used by the module, each once: [`FuncTypeDescriptor`].
+    /// Function types used by the module, each once, recursion groups in one piece: [`FuncTypeDescriptor`].
     pub types: Slice<P>,
     /// [`ImportDescriptor`], in the order of the module.
     pub imports: Slice<P>,
@@ -81,6 +81,12 @@ pub const fn can_be_guarded(flags: u32, page_size_log2: u32) -> bool {
 pub struct FuncTypeDescriptor<P> {
     /// Value type numbers of the parameters, [`crate::FUNC_TYPE_SEPARATOR`], those of the results.
     pub encoding: Slice<P>,
+    /// What makes it equal to types of other modules: see [`crate::TypeIdentity`].
+    pub identity: Slice<P>,
+    /// Number of types in the recursion group that begins here; 0 inside of one.
+    pub group_len: u32,
+    /// Zero.
+    pub reserved: u32,
     /// `extern "C" fn(code, instance, *mut ValueSlot)`: loads the arguments from the slots, calls
     /// `code` in the Wasm calling convention, stores the results from slot 0 on.
     pub array_entry: P,
@@ -134,6 +140,11 @@ pub struct ExternDescriptor {
     pub min: u64,
     /// Maximum, or [`NO_MAXIMUM`].
     pub max: u64,
+    /// table, global of references: [`crate::REF_NON_NULL`], and as the number of a function type 1 + its
+    /// index into `types`.
+    pub ref_type: u32,
+    /// Zero.
+    pub reserved: u32,
 }
 
 /// A [`crate::VmFuncRef`] to be filled in at instantiation.

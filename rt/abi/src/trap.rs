@@ -17,6 +17,8 @@ macro_rules! for_each_trap_code {
             StackOverflow = 10, "call stack exhausted";
             HostError = 11, "host function failed";
             Exit = 12, "exit";
+            NullReference = 13, "null reference";
+            NullFunctionReference = 14, "null function reference";
         }
     };
 }

@@ -67,5 +67,33 @@ impl ExternKind {
 
 /// Separates parameters from results in the byte encoding of a function type.
 ///
-/// `(func (param i32 i64) (result f32))` is `7f 7e 00 7d`: structural, so equal in all modules.
+/// `(func (param i32 i64) (result f32))` is `7f 7e 00 7d`. It says how values are passed: a reference to a
+/// function is [`ValueType::FuncRef`], whatever else its type says. When types are equal says [`TypeIdentity`].
 pub const FUNC_TYPE_SEPARATOR: u8 = 0;
+
+/// Bytes in the identity of a function type ([`crate::FuncTypeDescriptor::identity`]).
+///
+/// It begins with [`Self::Open`] if the type is not final, and goes on like the encoding, but a reference
+/// type that is more than a value type number is one of two bytes, as in the binary format of Wasm, and a heap
+/// type. spec: valid/conventions, rolling and unrolling: types are equal that stand at the same place of
+/// recursion groups that are equal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum TypeIdentity {
+    /// `sub` without `final`.
+    Open = 0x50,
+    /// `ref null`, before a heap type.
+    Nullable = 0x63,
+    /// `ref`, before a heap type.
+    NonNull = 0x64,
+    /// Heap type: the type whose place in the same recursion group follows, four bytes, little-endian.
+    InGroup = 1,
+    /// Heap type: the type of an earlier group whose index in the module's `types` follows likewise.
+    Earlier = 2,
+}
+
+/// In the word that refines a reference type ([`crate::ExternDescriptor::ref_type`]): it is not nullable.
+pub const REF_NON_NULL: u32 = 1;
+
+/// In the same word, all other bits: 0 for references to any function, or the number of a function type.
+pub const REF_FUNC_TYPE_SHIFT: u32 = 1;

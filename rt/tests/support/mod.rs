@@ -37,7 +37,7 @@ pub fn text(text: &str) -> HostBytes {
 }
 
 pub fn extern_ty(kind: ExternKind, ty: u32, offset: u32, min: u64, max: u64) -> ExternDescriptor {
-    ExternDescriptor { kind: kind as u32, ty, flags: 0, offset, min, max }
+    ExternDescriptor { kind: kind as u32, ty, flags: 0, offset, min, max, ref_type: 0, reserved: 0 }
 }
 
 pub fn memory_ty(min: u64, max: u64) -> ExternDescriptor {
@@ -103,6 +103,9 @@ impl Default for Parts {
 pub fn module(parts: Parts) -> &'static HostModule {
     let types = [VOID_TYPE, I32_TYPE].map(|encoding| FuncTypeDescriptor {
         encoding: leak(encoding.to_vec()),
+        identity: leak(encoding.to_vec()),
+        group_len: 1,
+        reserved: 0,
         array_entry: pass_on as *mut c_void,
         host_entry: null_mut(),
     });
@@ -147,7 +150,7 @@ pub const NO_EXTERN: W2nExtern = W2nExtern {
     kind: 0,
     ty: 0,
     flags: 0,
-    reserved: 0,
+    ref_type: 0,
     definition: null_mut(),
     instance: null_mut(),
     func_type: Slice { ptr: null_mut(), len: 0 },

@@ -44,6 +44,12 @@ impl Extern {
         Type::decode(&copy_bytes(self.raw.func_type))
     }
 
+    /// A reference to a function.
+    pub fn reference(&self) -> Value {
+        self.assert_kind(ExternKind::Func);
+        Value::FuncRef(self.raw.definition as usize)
+    }
+
     /// Calls a function. Panics if the arguments are not of its type, which would be undefined.
     pub fn call(&self, args: &[Value]) -> Result<Vec<Value>, Failure> {
         let ty = self.func_type();

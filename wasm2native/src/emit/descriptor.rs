@@ -13,13 +13,14 @@ use crate::env::layout::Word;
 use crate::error::Result;
 use crate::options::{BoundsChecks, ModuleKind};
 use crate::wasm::{
-    DataIndex, ElementIndex, ElementItems, ExternType, FuncIndex, GlobalIndex, Import, Limits, MemoryIndex,
-    TableIndex,
+    DataIndex, ElementIndex, ElementItems, ExternType, FuncIndex, GlobalIndex, GlobalType, Import, Limits,
+    MemoryIndex, Refinement, TableIndex, TableType,
 };
 use w2n_abi::{
     ABI_VERSION, DataSegmentDescriptor, ElementSegmentDescriptor, ExportDescriptor, ExternDescriptor,
     ExternKind, FLAG_SOFTWARE_BOUNDS, FUNC_TYPE_SEPARATOR, FuncRefDescriptor, FuncTypeDescriptor,
-    ImportDescriptor, MemoryDescriptor, ModuleDescriptor, NO_MAXIMUM, NONE, Slice, TableDescriptor, symbol,
+    ImportDescriptor, MemoryDescriptor, ModuleDescriptor, NO_MAXIMUM, NONE, REF_FUNC_TYPE_SHIFT,
+    REF_NON_NULL, Slice, TableDescriptor, symbol,
 };
 
 /// A pointer to the first element, and how many there are.
@@ -91,7 +92,7 @@ fn emit_alias<'c>(env: &ModuleEnv<'c, '_>, descriptor: GlobalValue<'c>) {
 fn func_types<'c>(env: &ModuleEnv<'c, '_>) -> Result<ConstSlice<'c>> {
     type Descriptor = FuncTypeDescriptor<Word>;
     let mut elements = Vec::new();
-    for (number, ty) in env.module.types.iter().enumerate() {
+    for (number, (ty, identity)) in env.module.types.iter().zip(&env.module.identities).enumerate() {
         let codes = |types: &[w2n_abi::ValueType]| types.iter().map(|ty| *ty as u8).collect::<Vec<_>>();
         let encoding = [codes(&ty.params), vec![FUNC_TYPE_SEPARATOR], codes(&ty.results)].concat();
         let array_entry = emit_array_entry(env, ty, number)?;
@@ -99,6 +100,8 @@ fn func_types<'c>(env: &ModuleEnv<'c, '_>) -> Result<ConstSlice<'c>> {
         elements.push(
             ConstStruct::new(env, size_of::<Descriptor>())
                 .slice(offset_of!(Descriptor, encoding), byte_slice(env, "type", &encoding))
+                .slice(offset_of!(Descriptor, identity), byte_slice(env, "identity", &identity.bytes))
+                .u32(offset_of!(Descriptor, group_len), identity.group_len)
                 .pointer(
                     offset_of!(Descriptor, array_entry),
                     array_entry.as_global_value().as_pointer_value(),
@@ -114,6 +117,11 @@ fn func_types<'c>(env: &ModuleEnv<'c, '_>) -> Result<ConstSlice<'c>> {
 fn extern_type<'c>(env: &ModuleEnv<'c, '_>, ty: &ExternType, offset: u32) -> StructValue<'c> {
     type Descriptor = ExternDescriptor;
     let no_limits = Limits { min: 0, max: None };
+    let ref_type = match ty {
+        ExternType::Table(TableType { refinement, .. })
+        | ExternType::Global(GlobalType { refinement, .. }) => ref_type_word(*refinement),
+        ExternType::Func(_) | ExternType::Memory(_) => 0,
+    };
     let (kind, number, flags, limits) = match ty {
         ExternType::Func(ty) => (ExternKind::Func, ty.0, 0, no_limits),
         ExternType::Table(ty) => (ExternKind::Table, ty.element as u32, ty.address.flags(), ty.limits),
@@ -127,7 +135,14 @@ fn extern_type<'c>(env: &ModuleEnv<'c, '_>, ty: &ExternType, offset: u32) -> Str
         .u32(offset_of!(Descriptor, offset), offset)
         .u64(offset_of!(Descriptor, min), limits.min)
         .u64(offset_of!(Descriptor, max), limits.max.unwrap_or(NO_MAXIMUM))
+        .u32(offset_of!(Descriptor, ref_type), ref_type)
         .finish()
+}
+
+fn ref_type_word(refinement: Refinement) -> u32 {
+    let func_type = refinement.func_type.map_or(0, |ty| 1 + ty.0);
+    let nullability = if refinement.non_null { REF_NON_NULL } else { 0 };
+    func_type << REF_FUNC_TYPE_SHIFT | nullability
 }
 
 /// Where the thing with this type and index is in an instance.

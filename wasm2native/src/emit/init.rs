@@ -22,6 +22,7 @@ pub fn emit_initialize<'c>(env: &ModuleEnv<'c, '_>) -> Result<FunctionValue<'c>>
     let mut initializer = Initializer { translator: FuncTranslator::new(env, function, 1), env };
     initializer.translator.describe(0, Some(symbol::INITIALIZE));
     initializer.emit_globals()?;
+    initializer.emit_tables()?;
     initializer.emit_element_values()?;
     initializer.emit_active_elements()?;
     initializer.emit_active_data()?;
@@ -45,6 +46,17 @@ impl<'c> Initializer<'c, '_> {
             let value = self.evaluate(init)?;
             let place = self.translator.global_place(GlobalIndex(number as u32));
             place.store(self.env, &self.translator.builder, self.translator.instance, value)?;
+        }
+        Ok(())
+    }
+
+    /// Fills the tables that start with something else than nulls.
+    fn emit_tables(&mut self) -> Result<()> {
+        for (table, init) in &self.env.module.table_inits {
+            let value = self.evaluate(init)?.into_pointer_value();
+            let i64 = self.env.types.i64;
+            let length = i64.const_int(self.env.module.tables[table.index()].limits.min, false);
+            self.translator.build_table_fill(*table, i64.const_zero(), value, length)?;
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use inkwell::values::{InstructionValue, MetadataValue};
 /// INV-6: every load and store carries one of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AliasClass {
-    /// The instance, its tables, globals and what describes its memories.
+    /// The instance, its tables, globals and what describes its memories; what tail calls pass in memory.
     InstanceState,
     /// Bytes of a linear memory.
     LinearMemory,

@@ -1,4 +1,4 @@
-//! call and call_indirect. spec: exec/instructions, control instructions.
+//! call, call_indirect and call_ref. spec: exec/instructions, control instructions.
 
 use inkwell::IntPredicate;
 use inkwell::builder::Builder;
@@ -60,6 +60,27 @@ impl<'c> FuncTranslator<'c, '_> {
         let code = self.load_entry_pointer(entry, offset_of!(VmTableEntry<Word>, code), "callee_code")?;
         let instance =
             self.load_entry_pointer(entry, offset_of!(VmTableEntry<Word>, instance), "callee_instance")?;
+        let results = self.build_indirect_call(&func_type, code, instance, &arguments)?;
+        self.stack.extend(results);
+        Ok(())
+    }
+
+    /// The type of the reference says what the function is, so only null is checked.
+    pub(super) fn translate_call_ref(&mut self, ty: TypeIndex) -> Result<()> {
+        let reference = self.pop_pointer();
+        let func_type = self.env.module.types[ty.index()].clone();
+        let arguments = self.pop_many(func_type.params.len());
+        self.trap_if_null(reference, TrapCode::NullFunctionReference)?;
+        let load = |offset: usize, name| {
+            Place::At(reference, offset as u32).load_fixed_pointer(
+                self.env,
+                &self.builder,
+                self.instance,
+                name,
+            )
+        };
+        let code = load(offset_of!(VmFuncRef<Word>, code), "callee_code")?;
+        let instance = load(offset_of!(VmFuncRef<Word>, instance), "callee_instance")?;
         let results = self.build_indirect_call(&func_type, code, instance, &arguments)?;
         self.stack.extend(results);
         Ok(())

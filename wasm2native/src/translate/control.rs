@@ -1,4 +1,4 @@
-//! Structured control: block, loop, if, br, br_if, br_table, return, end. spec: exec/instructions, control instructions.
+//! Structured control: block, loop, if, br, br_if, br_on_null, br_table, return, end. spec: exec/instructions, control instructions.
 
 use inkwell::IntPredicate;
 use inkwell::values::{InstructionValue, IntValue};
@@ -150,6 +150,31 @@ impl<'c> FuncTranslator<'c, '_> {
         if let Some(hint) = self.env.module.branch_hints.at(self.offset_bytes) {
             branch_weight::mark(self.env, branch, hint);
         }
+    }
+
+    /// The reference stays on the stack unless it is null; the label does not get it.
+    pub(super) fn translate_br_on_null(&mut self, depth: u32) -> Result<()> {
+        let reference = self.pop_pointer();
+        let is_null = self.builder.build_is_null(reference, "is_null")?;
+        let target = self.record_branch(self.frame_position(depth));
+        let next = self.append_block("br_on_null.next");
+        self.builder.build_conditional_branch(is_null, target, next)?;
+        self.builder.position_at_end(next);
+        self.push(reference);
+        Ok(())
+    }
+
+    /// The label gets the reference unless it is null; it does not stay on the stack.
+    pub(super) fn translate_br_on_non_null(&mut self, depth: u32) -> Result<()> {
+        let reference = self.pop_pointer();
+        let is_null = self.builder.build_is_null(reference, "is_null")?;
+        self.push(reference);
+        let target = self.record_branch(self.frame_position(depth));
+        let next = self.append_block("br_on_non_null.next");
+        self.builder.build_conditional_branch(is_null, next, target)?;
+        self.builder.position_at_end(next);
+        self.pop();
+        Ok(())
     }
 
     pub(super) fn translate_br_table(&mut self, targets: &BrTable<'_>) -> Result<()> {

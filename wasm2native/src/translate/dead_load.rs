@@ -58,6 +58,8 @@ fn make_volatile(load: InstructionValue<'_>) -> Result<()> {
     load.set_volatile(true).map_err(|error| CompileError::internal(error.to_string()))
 }
 
+/// Calls in the tail convention are left alone: what they answer is returned, and between a `musttail`
+/// call and its `ret` there must be nothing.
 fn is_wasm_call_with_result(call: InstructionValue<'_>) -> bool {
     // SAFETY: `call` is a call instruction, checked by the caller.
     let convention = unsafe { llvm_sys::core::LLVMGetInstructionCallConv(call.as_value_ref()) };

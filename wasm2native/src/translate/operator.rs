@@ -32,16 +32,21 @@ impl<'c> FuncTranslator<'c, '_> {
             End => self.translate_end(),
             Br { relative_depth } => self.translate_br(relative_depth),
             BrIf { relative_depth } => self.translate_br_if(relative_depth),
+            BrOnNull { relative_depth } => self.translate_br_on_null(relative_depth),
+            BrOnNonNull { relative_depth } => self.translate_br_on_non_null(relative_depth),
             BrTable { targets } => self.translate_br_table(&targets),
             Return => self.translate_return(),
             Call { function_index } => self.translate_call(FuncIndex(function_index)),
             CallIndirect { type_index, table_index } => self.translate_call_indirect(self.env.module.type_index(type_index), TableIndex(table_index)),
+            CallRef { type_index } => self.translate_call_ref(self.env.module.type_index(type_index)),
             ReturnCall { function_index } => self.translate_return_call(FuncIndex(function_index)),
             ReturnCallIndirect { type_index, table_index } => self.translate_return_call_indirect(self.env.module.type_index(type_index), TableIndex(table_index)),
+            ReturnCallRef { type_index } => self.translate_return_call_ref(self.env.module.type_index(type_index)),
 
             // Reference instructions
             RefNull { hty } => self.translate_ref_null(hty),
             RefIsNull => self.translate_ref_is_null(),
+            RefAsNonNull => self.translate_ref_as_non_null(),
             RefFunc { function_index } => self.translate_ref_func(FuncIndex(function_index)),
 
             // Parametric instructions

@@ -1,4 +1,4 @@
-//! ref.null, ref.is_null and ref.func. spec: exec/instructions, reference instructions.
+//! ref.null, ref.is_null, ref.func and ref.as_non_null. spec: exec/instructions, reference instructions.
 
 use inkwell::values::PointerValue;
 use wasmparser::HeapType;
@@ -6,6 +6,7 @@ use wasmparser::HeapType;
 use super::func::FuncTranslator;
 use crate::error::Result;
 use crate::wasm::{FuncIndex, value_type_of_heap};
+use w2n_abi::TrapCode;
 
 impl<'c> FuncTranslator<'c, '_> {
     pub(super) fn translate_ref_null(&mut self, ty: HeapType) -> Result<()> {
@@ -24,6 +25,19 @@ impl<'c> FuncTranslator<'c, '_> {
         let reference = self.func_reference(func)?;
         self.push(reference);
         Ok(())
+    }
+
+    pub(super) fn translate_ref_as_non_null(&mut self) -> Result<()> {
+        let reference = self.pop_pointer();
+        self.trap_if_null(reference, TrapCode::NullReference)?;
+        self.push(reference);
+        Ok(())
+    }
+
+    /// Traps with `code` where `reference` is null.
+    pub(super) fn trap_if_null(&mut self, reference: PointerValue<'c>, code: TrapCode) -> Result<()> {
+        let is_null = self.builder.build_is_null(reference, "is_null")?;
+        self.trap_if(is_null, code)
     }
 
     /// The funcref value of a function: the address of its `VmFuncRef` in the instance.

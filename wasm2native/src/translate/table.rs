@@ -115,6 +115,17 @@ impl<'c> FuncTranslator<'c, '_> {
         let length = self.pop_index()?;
         let value = self.pop_pointer();
         let start = self.pop_index()?;
+        self.build_table_fill(table, start, value, length)
+    }
+
+    /// `table.fill` with start and length extended to 64 bits.
+    pub fn build_table_fill(
+        &mut self,
+        table: TableIndex,
+        start: IntValue<'c>,
+        value: PointerValue<'c>,
+        length: IntValue<'c>,
+    ) -> Result<()> {
         let operands = [start.into(), value.into(), length.into()];
         let status = self.call_table_runtime(RtFunc::TableFill, &[table.0], &operands)?;
         self.trap_if_failed(status)

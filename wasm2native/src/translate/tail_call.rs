@@ -21,7 +21,7 @@ use crate::env::tail::{Passing, TAIL_CALL_CONVENTION, TailSignature};
 use crate::env::types::WASM_CALL_CONVENTION;
 use crate::error::Result;
 use crate::wasm::{FuncIndex, FuncType, TableIndex, TypeIndex};
-use w2n_abi::{ValueSlot, VmFuncRef, VmTableEntry};
+use w2n_abi::{TrapCode, ValueSlot, VmFuncRef, VmTableEntry};
 
 impl<'c> FuncTranslator<'c, '_> {
     pub(super) fn translate_return_call(&mut self, func: FuncIndex) -> Result<()> {
@@ -46,6 +46,15 @@ impl<'c> FuncTranslator<'c, '_> {
         let arguments = self.pop_many(self.env.module.types[ty.index()].params.len());
         let reference =
             self.load_entry_pointer(entry, offset_of!(VmTableEntry<Word>, reference), "callee")?;
+        self.build_reference_tail_call(ty, reference, &arguments)?;
+        self.mark_unreachable();
+        Ok(())
+    }
+
+    pub(super) fn translate_return_call_ref(&mut self, ty: TypeIndex) -> Result<()> {
+        let reference = self.pop_pointer();
+        let arguments = self.pop_many(self.env.module.types[ty.index()].params.len());
+        self.trap_if_null(reference, TrapCode::NullFunctionReference)?;
         self.build_reference_tail_call(ty, reference, &arguments)?;
         self.mark_unreachable();
         Ok(())
@@ -82,7 +91,8 @@ impl<'c> FuncTranslator<'c, '_> {
         arguments: &[BasicValueEnum<'c>],
     ) -> Result<()> {
         let signature = TailSignature::new(ty);
-        let results = self.tail.as_ref().and_then(|own| results_pointer(own, self.function));
+        let own = self.tail.as_ref().expect("a function that makes tail calls is in its tail form");
+        let results = results_pointer(own, self.function);
         let memory = self.instance;
         self.mark_location(0);
         let caller = TailCaller { env: self.env, builder: &self.builder, memory, results };

@@ -11,7 +11,12 @@ pub const SUPPORTED_FEATURES: WasmFeatures = WasmFeatures::WASM2
     .union(WasmFeatures::WIDE_ARITHMETIC)
     .union(WasmFeatures::EXTENDED_CONST)
     .union(WasmFeatures::CALL_INDIRECT_OVERLONG)
-    .union(WasmFeatures::TAIL_CALL);
+    .union(WasmFeatures::TAIL_CALL)
+    .union(WasmFeatures::FUNCTION_REFERENCES);
+
+/// What a module outside of its function bodies is validated with: wasmparser counts recursion groups to
+/// garbage collection, and we have them without it. What else that allows, our readers refuse.
+pub const MODULE_FEATURES: WasmFeatures = SUPPORTED_FEATURES.union(WasmFeatures::GC);
 
 /// Proposals by the name that users know, tried in this order.
 const PROPOSALS: &[(WasmFeatures, &str)] = &[
@@ -19,7 +24,6 @@ const PROPOSALS: &[(WasmFeatures, &str)] = &[
     (WasmFeatures::EXCEPTIONS, "exception-handling"),
     (WasmFeatures::LEGACY_EXCEPTIONS, "legacy exception-handling"),
     (WasmFeatures::GC, "garbage-collection"),
-    (WasmFeatures::FUNCTION_REFERENCES, "typed function references"),
     (WasmFeatures::SHARED_EVERYTHING_THREADS, "shared-everything-threads"),
     (WasmFeatures::STACK_SWITCHING, "stack-switching"),
     (WasmFeatures::MEMORY_CONTROL, "memory-control"),

@@ -9,6 +9,7 @@ mod index;
 mod module;
 mod names;
 mod parse;
+mod rec_group;
 
 pub use branch_hints::{BranchHint, BranchHints};
 pub use const_expr::{ConstExpr, ConstOp};
@@ -18,6 +19,8 @@ pub use index::{
 };
 pub use module::{
     AddressType, DataSegment, ElementItems, ElementSegment, Export, ExternType, Func, FuncType, Global,
-    GlobalType, Import, Limits, MemoryType, Module, SegmentMode, TableType, value_type, value_type_of_heap,
+    GlobalType, Import, Limits, MemoryType, Module, Refinement, SegmentMode, TableType, value_type,
+    value_type_of_heap,
 };
 pub use parse::parse;
+pub use rec_group::Identity;

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use wasmparser::{AbstractHeapType, FunctionBody, HeapType, ValType};
+use wasmparser::{AbstractHeapType, FunctionBody, HeapType, RefType, UnpackedIndex, ValType};
 
 use super::branch_hints::BranchHints;
 use super::const_expr::ConstExpr;
 use super::index::{DefinedFuncIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TypeIndex};
 use super::names::Names;
+use super::rec_group::Identity;
 use crate::error::{CompileError, Result};
 use w2n_abi::{FLAG_INDEX64, PAGE_SIZE_LOG2, ValueType};
 
@@ -19,6 +20,8 @@ pub struct Module<'a> {
     pub name: String,
     /// Function types, each once.
     pub types: Vec<FuncType>,
+    /// What makes each of them equal to types of other modules.
+    pub identities: Vec<Identity>,
     /// Type index of the module to [`TypeIndex`].
     pub(super) type_map: Vec<TypeIndex>,
     /// Imports in order.
@@ -29,6 +32,8 @@ pub struct Module<'a> {
     pub funcs: Vec<Func>,
     /// All tables, imports first.
     pub tables: Vec<TableType>,
+    /// Initial elements of those tables that do not start with nulls.
+    pub table_inits: Vec<(TableIndex, ConstExpr)>,
     /// All memories, imports first.
     pub memories: Vec<MemoryType>,
     /// All globals, imports first.
@@ -129,6 +134,11 @@ pub enum AddressType {
 }
 
 impl AddressType {
+    /// The one whose indices have the type `index`.
+    pub(super) fn of_index(index: ValType) -> Self {
+        if index == ValType::I64 { Self::I64 } else { Self::I32 }
+    }
+
     /// What descriptors say of it.
     pub fn flags(self) -> u32 {
         match self {
@@ -145,8 +155,20 @@ pub struct TableType {
     pub address: AddressType,
     /// Type of its elements, `FuncRef` or `ExternRef`.
     pub element: ValueType,
+    /// Which of these.
+    pub refinement: Refinement,
     /// In elements.
     pub limits: Limits,
+}
+
+/// What a reference type says beyond its [`ValueType`]; the default is all of these references, and null.
+/// Code does not care, only import matching does. spec: syntax/types, reference types.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Refinement {
+    /// Whether null is excluded.
+    pub non_null: bool,
+    /// The only type that functions may have.
+    pub func_type: Option<TypeIndex>,
 }
 
 /// Type of a memory.
@@ -180,6 +202,8 @@ impl MemoryType {
 pub struct GlobalType {
     /// Type of its value.
     pub value: ValueType,
+    /// Which of the references of this type.
+    pub refinement: Refinement,
     /// Whether `global.set` is allowed.
     pub mutable: bool,
 }
@@ -266,6 +290,29 @@ impl<'a> Module<'a> {
         self.type_map[index as usize]
     }
 
+    /// A table type of the binary as ours.
+    pub(super) fn table_type(&self, ty: wasmparser::TableType) -> Result<TableType> {
+        let element = value_type_of_heap(ty.element_type.heap_type())?;
+        let limits = Limits { min: ty.initial, max: ty.maximum };
+        let address = AddressType::of_index(ty.index_type());
+        Ok(TableType { address, element, refinement: self.refinement(ty.element_type), limits })
+    }
+
+    /// A global type of the binary as ours.
+    pub(super) fn global_type(&self, ty: wasmparser::GlobalType) -> Result<GlobalType> {
+        let refinement = ty.content_type.as_reference_type().map(|ty| self.refinement(ty));
+        let refinement = refinement.unwrap_or_default();
+        Ok(GlobalType { value: value_type(ty.content_type)?, refinement, mutable: ty.mutable })
+    }
+
+    fn refinement(&self, ty: RefType) -> Refinement {
+        let func_type = match ty.heap_type() {
+            HeapType::Concrete(UnpackedIndex::Module(index)) => Some(self.type_index(index)),
+            _ => None,
+        };
+        Refinement { non_null: !ty.is_nullable(), func_type }
+    }
+
     /// Name of a function from the name section.
     pub fn func_name(&self, func: FuncIndex) -> Option<&'a str> {
         self.names.funcs.get(&func.0).copied()
@@ -324,13 +371,31 @@ impl<'a> Module<'a> {
     pub fn describe(&self, ty: &ExternType) -> String {
         match ty {
             ExternType::Func(ty) => format!("func{}", self.types[ty.index()]),
-            ExternType::Table(ty) => format!("table {}{} {}", ty.address, ty.limits, ty.element.name()),
-            ExternType::Memory(ty) => format!("memory {}{}{}", ty.address, ty.limits, ty.page_size_suffix()),
-            ExternType::Global(GlobalType { value, mutable: true }) => {
-                format!("global (mut {})", value.name())
+            ExternType::Table(ty) => {
+                format!("table {}{} {}", ty.address, ty.limits, ref_type_name(ty.element, ty.refinement))
             }
-            ExternType::Global(GlobalType { value, mutable: false }) => format!("global {}", value.name()),
+            ExternType::Memory(ty) => format!("memory {}{}{}", ty.address, ty.limits, ty.page_size_suffix()),
+            ExternType::Global(GlobalType { value, refinement, mutable: true }) => {
+                format!("global (mut {})", ref_type_name(*value, *refinement))
+            }
+            ExternType::Global(GlobalType { value, refinement, mutable: false }) => {
+                format!("global {}", ref_type_name(*value, *refinement))
+            }
         }
+    }
+}
+
+/// The type as text: `i32`, `funcref`, `(ref null 3)`.
+fn ref_type_name(ty: ValueType, refinement: Refinement) -> String {
+    let heap = match (refinement.func_type, ty) {
+        (Some(func_type), _) => func_type.0.to_string(),
+        (None, ValueType::FuncRef) => "func".to_owned(),
+        (None, _) => "extern".to_owned(),
+    };
+    match refinement {
+        Refinement { non_null: true, .. } => format!("(ref {heap})"),
+        Refinement { func_type: Some(_), .. } => format!("(ref null {heap})"),
+        _ => ty.name().to_owned(),
     }
 }
 
@@ -382,6 +447,8 @@ pub fn value_type_of_heap(ty: HeapType) -> Result<ValueType> {
     match ty {
         HeapType::Abstract { ty: AbstractHeapType::Func, .. } => Ok(ValueType::FuncRef),
         HeapType::Abstract { ty: AbstractHeapType::Extern, .. } => Ok(ValueType::ExternRef),
+        // Types other than function types were refused before.
+        HeapType::Concrete(_) => Ok(ValueType::FuncRef),
         other => Err(CompileError::input(format!("references of type {other:?} are not supported"))),
     }
 }

@@ -1,19 +1,18 @@
 //! Reads and validates a module, section by section.
 
-use std::collections::HashMap;
-
 use wasmparser::{
-    BinaryReaderError, CompositeInnerType, DataKind, ElementKind, ExternalKind, FuncToValidate,
-    FuncValidatorAllocations, FunctionBody, KnownCustom, Parser, Payload, RecGroup, TypeRef, ValidPayload,
-    Validator, ValidatorResources, WasmFeatures,
+    BinaryReaderError, DataKind, ElementKind, ExternalKind, FuncToValidate, FuncValidatorAllocations,
+    FunctionBody, KnownCustom, Operator, Parser, Payload, TableInit, TypeRef, ValidPayload, Validator,
+    ValidatorResources, WasmFeatures,
 };
 
 use super::branch_hints::BranchHints;
 use super::const_expr::ConstExpr;
-use super::features::{SUPPORTED_FEATURES, needed_proposals};
-use super::index::{DefinedFuncIndex, FuncIndex, MemoryIndex, TableIndex, TypeIndex};
+use super::features::{MODULE_FEATURES, SUPPORTED_FEATURES, needed_proposals};
+use super::index::{DefinedFuncIndex, FuncIndex, MemoryIndex, TableIndex};
 use super::module::*;
 use super::names::Names;
+use super::rec_group::RecGroups;
 use crate::error::{CompileError, Result, shortened};
 
 /// Validates `bytes` as a core Wasm module. `file_stem` is its name unless it has one of its own.
@@ -41,14 +40,14 @@ pub(super) fn malformed(error: BinaryReaderError) -> CompileError {
 #[derive(Default)]
 struct ModuleReader<'a> {
     module: Module<'a>,
-    known_types: HashMap<FuncType, TypeIndex>,
+    rec_groups: RecGroups,
     /// Function being validated, for errors.
     current_func: Option<FuncIndex>,
 }
 
 impl<'a> ModuleReader<'a> {
     fn read(&mut self, bytes: &'a [u8]) -> Result<()> {
-        let mut validator = Validator::new_with_features(SUPPORTED_FEATURES);
+        let mut validator = Validator::new_with_features(MODULE_FEATURES);
         let mut allocations = FuncValidatorAllocations::default();
         for payload in Parser::new(0).parse_all(bytes) {
             let payload = payload.map_err(malformed)?;
@@ -62,7 +61,7 @@ impl<'a> ModuleReader<'a> {
         Ok(())
     }
 
-    /// Validates a body, and notes whether it makes tail calls: whether it is invalid without the proposal.
+    /// Validates a body, and notes whether it makes tail calls.
     fn validate_body(
         &mut self,
         func: FuncToValidate<ValidatorResources>,
@@ -70,16 +69,20 @@ impl<'a> ModuleReader<'a> {
         allocations: FuncValidatorAllocations,
     ) -> Result<FuncValidatorAllocations> {
         let index = FuncIndex(func.index);
+        // Most bodies are valid without the proposals that have tail calls, and need not be searched for them.
+        let with_tail_calls = WasmFeatures::TAIL_CALL.union(WasmFeatures::FUNCTION_REFERENCES);
         let resources = func.resources.clone();
-        let features = func.features.difference(WasmFeatures::TAIL_CALL);
-        let without_tail_calls = FuncToValidate { resources, features, ..func };
-        let mut validator = without_tail_calls.into_validator(allocations);
+        let features = SUPPORTED_FEATURES.difference(with_tail_calls);
+        let mut validator = FuncToValidate { resources, features, ..func }.into_validator(allocations);
         if validator.validate(body).is_ok() {
             return Ok(validator.into_allocations());
         }
+        let func = FuncToValidate { features: SUPPORTED_FEATURES, ..func };
         let mut validator = func.into_validator(validator.into_allocations());
         validator.validate(body).map_err(malformed)?;
-        self.module.tail_callers.insert(index);
+        if makes_tail_calls(body).map_err(malformed)? {
+            self.module.tail_callers.insert(index);
+        }
         Ok(validator.into_allocations())
     }
 
@@ -87,7 +90,7 @@ impl<'a> ModuleReader<'a> {
         match payload {
             Payload::TypeSection(section) => {
                 for group in section {
-                    self.read_rec_group(group.map_err(malformed)?)?;
+                    self.rec_groups.read(&mut self.module, group.map_err(malformed)?)?;
                 }
             }
             Payload::ImportSection(section) => {
@@ -103,7 +106,7 @@ impl<'a> ModuleReader<'a> {
             }
             Payload::TableSection(section) => {
                 for table in section {
-                    self.module.tables.push(table_type(table.map_err(malformed)?.ty)?);
+                    self.read_table(table.map_err(malformed)?)?;
                 }
             }
             Payload::MemorySection(section) => {
@@ -115,7 +118,8 @@ impl<'a> ModuleReader<'a> {
                 for global in section {
                     let global = global.map_err(malformed)?;
                     let init = self.read_const_expr(&global.init_expr)?;
-                    self.module.globals.push(Global { ty: global_type(global.ty)?, init: Some(init) });
+                    let ty = self.module.global_type(global.ty)?;
+                    self.module.globals.push(Global { ty, init: Some(init) });
                 }
             }
             Payload::ExportSection(section) => {
@@ -140,35 +144,30 @@ impl<'a> ModuleReader<'a> {
                 module.branch_hints.locate(func, body.range().start as u32..body.range().end as u32);
                 module.bodies.push(body);
             }
-            Payload::CustomSection(section) => match section.as_known() {
-                KnownCustom::Name(names) => self.module.names = Names::read(names),
-                KnownCustom::BranchHints(hints) if self.module.bodies.is_empty() => {
-                    self.module.branch_hints = BranchHints::read(hints);
-                }
-                _ => {}
-            },
+            Payload::CustomSection(section) => self.read_custom(section.as_known()),
             _ => {}
         }
         Ok(())
     }
 
-    fn read_rec_group(&mut self, group: RecGroup) -> Result<()> {
-        for ty in group.into_types() {
-            let CompositeInnerType::Func(func) = &ty.composite_type.inner else {
-                return Err(CompileError::input("types other than function types are not supported"));
-            };
-            let convert = |types: &[wasmparser::ValType]| {
-                types.iter().map(|ty| value_type(*ty)).collect::<Result<Vec<_>>>()
-            };
-            let ty = FuncType { params: convert(func.params())?, results: convert(func.results())? };
-            let module = &mut self.module;
-            let index = *self.known_types.entry(ty).or_insert_with_key(|ty| {
-                module.types.push(ty.clone());
-                TypeIndex(module.types.len() as u32 - 1)
-            });
-            module.type_map.push(index);
+    fn read_table(&mut self, table: wasmparser::Table<'a>) -> Result<()> {
+        let index = TableIndex(self.module.tables.len() as u32);
+        self.module.tables.push(self.module.table_type(table.ty)?);
+        if let TableInit::Expr(init) = table.init {
+            let init = self.read_const_expr(&init)?;
+            self.module.table_inits.push((index, init));
         }
         Ok(())
+    }
+
+    fn read_custom(&mut self, section: KnownCustom<'a>) {
+        match section {
+            KnownCustom::Name(names) => self.module.names = Names::read(names),
+            KnownCustom::BranchHints(hints) if self.module.bodies.is_empty() => {
+                self.module.branch_hints = BranchHints::read(hints);
+            }
+            _ => {}
+        }
     }
 
     fn read_import(&mut self, import: wasmparser::Import<'a>) -> Result<()> {
@@ -181,9 +180,10 @@ impl<'a> ModuleReader<'a> {
                 ExternType::Func(ty)
             }
             TypeRef::Table(ty) => {
-                module.tables.push(table_type(ty)?);
+                let ty = module.table_type(ty)?;
+                module.tables.push(ty);
                 module.imported_table_count += 1;
-                ExternType::Table(table_type(ty)?)
+                ExternType::Table(ty)
             }
             TypeRef::Memory(ty) => {
                 module.memories.push(memory_type(ty));
@@ -191,9 +191,10 @@ impl<'a> ModuleReader<'a> {
                 ExternType::Memory(memory_type(ty))
             }
             TypeRef::Global(ty) => {
-                module.globals.push(Global { ty: global_type(ty)?, init: None });
+                let ty = module.global_type(ty)?;
+                module.globals.push(Global { ty, init: None });
                 module.imported_global_count += 1;
-                ExternType::Global(global_type(ty)?)
+                ExternType::Global(ty)
             }
             TypeRef::Tag(_) => return Err(CompileError::input("imported tags are not supported")),
         };
@@ -238,7 +239,8 @@ impl<'a> ModuleReader<'a> {
                 }
                 ElementItems::Funcs(funcs)
             }
-            wasmparser::ElementItems::Expressions(_, section) => {
+            wasmparser::ElementItems::Expressions(ty, section) => {
+                value_type_of_heap(ty.heap_type())?;
                 let mut exprs = Vec::new();
                 for expr in section {
                     exprs.push(self.read_const_expr(&expr.map_err(malformed)?)?);
@@ -279,6 +281,11 @@ impl<'a> ModuleReader<'a> {
     fn explain(&self, error: CompileError, bytes: &[u8]) -> CompileError {
         let name = |func: FuncIndex| func_name_of(bytes, func);
         let needed = needed_proposals(bytes);
+        // What our readers refuse, wasmparser refuses too without garbage collection, and it knows where.
+        let error = match Validator::new_with_features(SUPPORTED_FEATURES).validate_all(bytes) {
+            Err(refusal) => error.at(refusal.offset() as usize),
+            Ok(_) => error,
+        };
         let error = match needed.as_slice() {
             [] => error,
             [one] => error.message_instead(format!("needs the {one} proposal")),
@@ -293,6 +300,18 @@ impl<'a> ModuleReader<'a> {
     }
 }
 
+fn makes_tail_calls(body: &FunctionBody<'_>) -> std::result::Result<bool, BinaryReaderError> {
+    for operator in body.get_operators_reader()? {
+        if let Operator::ReturnCall { .. }
+        | Operator::ReturnCallIndirect { .. }
+        | Operator::ReturnCallRef { .. } = operator?
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Looks for the name of a function in a module that did not validate, so that the error can give it.
 fn func_name_of(bytes: &[u8], func: FuncIndex) -> Option<String> {
     Parser::new(0).parse_all(bytes).map_while(|payload| payload.ok()).find_map(|payload| match payload {
@@ -304,27 +323,10 @@ fn func_name_of(bytes: &[u8], func: FuncIndex) -> Option<String> {
     })
 }
 
-fn limits(min: u64, max: Option<u64>) -> Limits {
-    Limits { min, max }
-}
-
-fn address_type(index: wasmparser::ValType) -> AddressType {
-    if index == wasmparser::ValType::I64 { AddressType::I64 } else { AddressType::I32 }
-}
-
-fn table_type(ty: wasmparser::TableType) -> Result<TableType> {
-    let element = value_type_of_heap(ty.element_type.heap_type())?;
-    Ok(TableType { address: address_type(ty.index_type()), element, limits: limits(ty.initial, ty.maximum) })
-}
-
 fn memory_type(ty: wasmparser::MemoryType) -> MemoryType {
     MemoryType {
-        address: address_type(ty.index_type()),
+        address: AddressType::of_index(ty.index_type()),
         page_size_log2: ty.page_size_log2(),
-        limits: limits(ty.initial, ty.maximum),
+        limits: Limits { min: ty.initial, max: ty.maximum },
     }
-}
-
-fn global_type(ty: wasmparser::GlobalType) -> Result<GlobalType> {
-    Ok(GlobalType { value: value_type(ty.content_type)?, mutable: ty.mutable })
 }
