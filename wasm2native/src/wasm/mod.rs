@@ -5,6 +5,7 @@
 mod const_expr;
 mod features;
 mod index;
+mod matching;
 mod module;
 mod names;
 mod parse;
@@ -12,8 +13,10 @@ mod parse;
 pub use const_expr::{ConstExpr, ConstOp};
 pub use features::{SUPPORTED_FEATURES, refused_proposals};
 pub use index::{
-    DataIndex, DefinedFuncIndex, ElementIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TypeIndex,
+    DataIndex, DefinedFuncIndex, ElementIndex, ExportIndex, FuncIndex, GlobalIndex, MemoryIndex, ModuleIndex,
+    TableIndex, TypeIndex,
 };
+pub use matching::matches;
 pub use module::{
     DataSegment, ElementItems, ElementSegment, Export, ExternType, Func, FuncType, Global, GlobalType,
     Import, Limits, MemoryType, Module, SegmentMode, TableType, value_type, value_type_of_heap,
