@@ -103,8 +103,8 @@ impl CompileC<'_> {
         let program = PathBuf::from(words.remove(0));
         let mut arguments = words;
         arguments.extend(self.flags.iter().map(OsString::from));
-        // Debug information does not depend on the directory.
-        if let Ok(directory) = env::current_dir() {
+        // Debug information depends on no directory, ours or the user's.
+        for directory in env::current_dir().iter().map(PathBuf::as_path).chain([self.include_dir]) {
             let mut map = OsString::from("-ffile-prefix-map=");
             map.push(directory);
             map.push("=.");
