@@ -1,4 +1,4 @@
-/* wasm2native.h - load and run modules that wasm2native compiled with -shared.
+/* wasm2native.h - load and run modules that wasm2native compiled with -shared, or provide imports in C.
  *
  * A module is a shared object with one symbol of interest, `w2n_module`. Everything else goes through
  * the table of functions that it points to, so a host links against nothing:
@@ -267,6 +267,15 @@ struct w2n_api {
     uint32_t (*take_trap)(w2n_instance_t *instance, w2n_trap_t *trap);
 };
 
+/* The same table by name, for C code that is linked with modules: `wasm2native app.wasm host.c -o app`.
+ * A function that a module imports, `f` from `m` say, is the C function
+ *
+ *     int32_t m_f(w2n_instance_t *caller, int64_t parameter, double *second_result);
+ *
+ * named and typed as an export `f` of a module `m` is (see above). It is not checked that its type is the
+ * import's; messages about imports that are missing show the type. It cannot trap. */
+extern const w2n_api_t w2n_api;
+
 /* Whether this header and the module's runtime understand each other. Ask before anything else. */
 static inline int w2n_compatible(const w2n_module_t *module) {
     return module != NULL && module->api != NULL && module->abi_version == W2N_ABI_VERSION &&
@@ -313,6 +322,20 @@ static inline uint32_t w2n_call_export(const w2n_module_t *module, const w2n_ext
 /* See w2n_api.take_trap. */
 static inline uint32_t w2n_take_trap(const w2n_module_t *module, w2n_instance_t *instance, w2n_trap_t *trap) {
     return module->api->take_trap(instance, trap);
+}
+
+/* `len` bytes at `address` in the memory that `instance` exports as "memory", or null unless all of them
+ * are there. A guest's address is not to be trusted: use no other way to its memory. `api` is &w2n_api, or
+ * the module's. The bytes stay where they are as long as the instance lives. */
+static inline uint8_t *w2n_bytes_at(const w2n_api_t *api, w2n_instance_t *instance, uint64_t address,
+                                    uint64_t len) {
+    w2n_extern_t memory;
+    uint64_t size;
+    if (!api->get_export(instance, "memory", 6, &memory) || memory.kind != W2N_MEMORY) {
+        return NULL;
+    }
+    size = api->memory_size(&memory);
+    return len <= size && address <= size - len ? api->memory_data(&memory) + address : NULL;
 }
 
 /* Values into slots and out of them. */

@@ -178,11 +178,32 @@ unsafe extern "C" fn get_export(
 /// # Safety
 /// The instance is alive.
 pub unsafe fn find_export(instance: *mut HostInstance, name: &[u8]) -> Option<W2nExtern> {
+    // SAFETY: the caller vouches for the instance; the exports are those of its module.
+    unsafe {
+        let exports = slice::<ExportDescriptor<HostPointer>>(&instance::descriptor(instance).exports);
+        let export = exports.iter().find(|export| bytes(&export.name) == name)?;
+        definition_of(instance, export)
+    }
+}
+
+/// What an instance exports at that place in the exports of its module.
+///
+/// # Safety
+/// The instance is alive.
+pub unsafe fn export_number(instance: *mut HostInstance, number: u32) -> Option<W2nExtern> {
+    // SAFETY: as in `find_export`.
+    unsafe {
+        let exports = slice::<ExportDescriptor<HostPointer>>(&instance::descriptor(instance).exports);
+        definition_of(instance, exports.get(number as usize)?)
+    }
+}
+
+unsafe fn definition_of(
+    instance: *mut HostInstance,
+    export: &ExportDescriptor<HostPointer>,
+) -> Option<W2nExtern> {
     // SAFETY: the caller vouches for the instance; the descriptor says where each export is.
     unsafe {
-        let module = instance::descriptor(instance);
-        let exports = slice::<ExportDescriptor<HostPointer>>(&module.exports);
-        let export = exports.iter().find(|export| bytes(&export.name) == name)?;
         let ty = &export.ty;
         let at = place::<core::ffi::c_void>(instance, ty.offset);
         let definition = match ExternKind::from_code(ty.kind as u8)? {
@@ -199,7 +220,7 @@ pub unsafe fn find_export(instance: *mut HostInstance, name: &[u8]) -> Option<W2
             ref_type: types::canonical_ref_type(ty.ref_type, instance::type_ids(instance)),
             definition,
             instance,
-            func_type: encoding(module, ty),
+            func_type: encoding(instance::descriptor(instance), ty),
         })
     }
 }

@@ -1,16 +1,18 @@
-//! An executable from `main` to its exit status.
+//! An executable from `main` to its exit status: instances of its modules, each linked with those before
+//! it, then the entry of the main module.
 //!
 //! The rule: the guest's own arguments pass through untouched; whatever goes wrong is said on standard
-//! error, and the instance is left to the end of the process.
+//! error, and the instances are left to the end of the process.
 
 use core::ffi::{c_char, c_int};
 use core::ptr::null_mut;
 
 use alloc::vec;
+use alloc::vec::Vec;
 use w2n_abi::*;
 
-use crate::api::{call_func, find_export, type_of};
-use crate::instance;
+use crate::api::{call_func, export_number, find_export, type_of};
+use crate::instance::{self, slice};
 use crate::text::{Text, bytes};
 use crate::trap;
 
@@ -40,26 +42,72 @@ pub unsafe extern "C" fn w2n_start(
             }
         }
         let mut report = W2nTrap::EMPTY;
-        match run(&*info.module.cast(), bytes(&info.entry), env, &mut report) {
+        match run(info, env, &mut report) {
             Ok(status) => status,
             Err(status) => finish(status, &report),
         }
     }
 }
 
-/// Instantiates, calls the entry; its exit status, or the status that the report explains.
-unsafe fn run(
-    module: &HostModule,
-    entry: &[u8],
+/// Instantiates all modules, calls the entry; its exit status, or the status that the report explains.
+unsafe fn run(info: &StartInfo<HostPointer>, env: HostPointer, report: &mut W2nTrap) -> Result<c_int, u32> {
+    // SAFETY: the compiler emits the slices, of modules that are linked into this executable.
+    let (modules, entry) = unsafe { (slice::<LinkedModule<HostPointer>>(&info.modules), bytes(&info.entry)) };
+    let mut instances = Vec::with_capacity(modules.len());
+    for (position, linked) in modules.iter().enumerate() {
+        // SAFETY: as above, and the instances stay alive.
+        let instance = unsafe { instantiate(linked, &instances, env, report) }?;
+        if position != info.main as usize {
+            // SAFETY: the instance was just made.
+            unsafe { initialize(instance, report) }?;
+        }
+        instances.push(instance);
+    }
+    let main = instances.get(info.main as usize).copied();
+    // SAFETY: the instance is alive.
+    let Some(func) = main.and_then(|main| unsafe { find_func(main, entry) }) else {
+        return Err(trap::report_link_error(report, LinkError::InvalidArgument, b"no such entry function"));
+    };
+    // SAFETY: the function is one of a live instance.
+    unsafe { call_entry(func, report) }
+}
+
+/// An instance of the module, its imports bound to exports of `instances` or to what was linked in.
+unsafe fn instantiate(
+    linked: &LinkedModule<HostPointer>,
+    instances: &[*mut HostInstance],
     env: HostPointer,
     report: &mut W2nTrap,
-) -> Result<c_int, u32> {
-    let linked = W2nImport {
+) -> Result<*mut HostInstance, u32> {
+    // SAFETY: the caller vouches for the module and its sources.
+    let (module, sources) =
+        unsafe { (&*linked.module.cast::<HostModule>(), slice::<ImportSource>(&linked.sources)) };
+    let mut imports = Vec::with_capacity(sources.len());
+    for source in sources {
+        let external = instances.get(source.module as usize).and_then(|exporter| {
+            // SAFETY: the caller vouches for the instances.
+            unsafe { export_number(*exporter, source.export) }
+        });
+        imports.push(match external {
+            Some(external) => W2nImport { kind: IMPORT_EXTERN, external, ..linked_import(env) },
+            None => linked_import(env),
+        });
+    }
+    let mut instance = null_mut();
+    // SAFETY: the module is linked into this executable; linked functions take this environment.
+    check(unsafe { instance::instantiate(module, &imports, &mut instance, report) })?;
+    Ok(instance)
+}
+
+/// An import that is the function linked in for it.
+fn linked_import(env: HostPointer) -> W2nImport {
+    let no_bytes = Slice { ptr: null_mut(), len: 0 };
+    W2nImport {
         kind: IMPORT_LINKED,
         reserved: 0,
         callback: None,
         env,
-        func_type: Slice { ptr: null_mut(), len: 0 },
+        func_type: no_bytes,
         external: W2nExtern {
             kind: 0,
             ty: 0,
@@ -67,35 +115,57 @@ unsafe fn run(
             ref_type: 0,
             definition: null_mut(),
             instance: null_mut(),
-            func_type: Slice { ptr: null_mut(), len: 0 },
+            func_type: no_bytes,
         },
-    };
-    let imports = vec![linked; module.imports.len as usize];
-    let mut instance = null_mut();
-    // SAFETY: the module is linked into this executable; linked functions take this environment.
-    check(unsafe { instance::instantiate(module, &imports, &mut instance, report) })?;
-    // SAFETY: the instance was just made.
-    let func = unsafe { find_export(instance, entry) }
-        .filter(|entry| entry.kind == extern_kind_number(ExternKind::Func))
-        // SAFETY: the definition of a function is its reference, in the live instance.
-        .map(|entry| unsafe { &*entry.definition.cast::<HostFuncRef>() });
-    // SAFETY: as above.
-    let Some((func, ty)) = func.and_then(|func| Some((func, unsafe { type_of(func) }?))) else {
-        return Err(trap::report_link_error(report, LinkError::InvalidArgument, b"no such entry function"));
-    };
-    // SAFETY: the encoding of a type is constant data of the module.
-    let returns_status = match unsafe { bytes(&ty.encoding) } {
-        [FUNC_TYPE_SEPARATOR] => false,
-        [FUNC_TYPE_SEPARATOR, result] if *result == ValueType::I32 as u8 => true,
-        _ => {
-            let what = b"the entry function must take nothing and return nothing or an i32";
-            return Err(trap::report_link_error(report, LinkError::InvalidArgument, what));
+    }
+}
+
+/// Calls the function by which a library initialises itself, if it has one.
+unsafe fn initialize(instance: *mut HostInstance, report: &mut W2nTrap) -> Result<(), u32> {
+    // SAFETY: the caller vouches for the instance; the encoding of a type is constant data.
+    unsafe {
+        let Some(func) = find_func(instance, INITIALIZE_EXPORT.as_bytes()) else { return Ok(()) };
+        match type_of(func) {
+            Some(ty) if bytes(&ty.encoding) == [FUNC_TYPE_SEPARATOR] => {
+                check(call_func(func, ty, [ValueSlot::default()].as_mut_ptr(), report))
+            }
+            _ => Ok(()),
         }
+    }
+}
+
+/// The exported function of that name.
+unsafe fn find_func<'a>(instance: *mut HostInstance, name: &[u8]) -> Option<&'a HostFuncRef> {
+    // SAFETY: the caller vouches for the instance.
+    let found = unsafe { find_export(instance, name) }?;
+    let is_func = found.kind == extern_kind_number(ExternKind::Func);
+    // SAFETY: the definition of a function is its reference, in the live instance.
+    is_func.then(|| unsafe { &*found.definition.cast::<HostFuncRef>() })
+}
+
+/// Calls the entry function: the exit status of the program.
+unsafe fn call_entry(func: &HostFuncRef, report: &mut W2nTrap) -> Result<c_int, u32> {
+    // SAFETY: the caller vouches for the function; the encoding of a type is constant data of the module.
+    let ty = unsafe { type_of(func) };
+    // SAFETY: as above.
+    let encoding = ty.map(|ty| unsafe { bytes(&ty.encoding) });
+    let (Some(ty), Some([FUNC_TYPE_SEPARATOR, results @ ..])) = (ty, encoding) else {
+        return Err(wrong_entry_type(report));
+    };
+    let returns_status = match results {
+        [] => false,
+        [result] if *result == ValueType::I32 as u8 => true,
+        _ => return Err(wrong_entry_type(report)),
     };
     let mut slots = [ValueSlot::default()];
     // SAFETY: the function takes nothing and returns at most one value.
     check(unsafe { call_func(func, ty, slots.as_mut_ptr(), report) })?;
     Ok(if returns_status { slots[0].bits[0] as c_int } else { 0 })
+}
+
+fn wrong_entry_type(report: &mut W2nTrap) -> u32 {
+    let what = b"the entry function must take nothing and return nothing or an i32";
+    trap::report_link_error(report, LinkError::InvalidArgument, what)
 }
 
 fn check(status: u32) -> Result<(), u32> {

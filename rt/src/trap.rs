@@ -127,11 +127,16 @@ pub fn render(report: &W2nTrap, text: &mut Text) {
     }
     text.push(b"\n");
     let stored = (report.frame_count as usize).min(report.frames.len());
-    for (position, frame) in report.frames[..stored].iter().enumerate() {
+    let frames = &report.frames[..stored];
+    let modules = match frames.iter().all(|frame| frame.module == frames[0].module) {
+        true => ModuleNames::Omitted,
+        false => ModuleNames::Shown,
+    };
+    for (position, frame) in frames.iter().enumerate() {
         text.push(if position < 10 { b"  " } else { b" " });
         text.push_decimal(position as u64);
         text.push(b": ");
-        render_frame(frame, text);
+        render_frame(frame, modules, text);
     }
     let left_out = report.total_frame_count.saturating_sub(report.frame_count);
     if left_out > 0 {
@@ -141,7 +146,14 @@ pub fn render(report: &W2nTrap, text: &mut Text) {
     }
 }
 
-fn render_frame(frame: &W2nFrame, text: &mut Text) {
+/// Whether a frame says which module it is in: only where there are several.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ModuleNames {
+    Omitted,
+    Shown,
+}
+
+fn render_frame(frame: &W2nFrame, modules: ModuleNames, text: &mut Text) {
     // SAFETY: a module stays loaded while a report of its trap is looked at, as the API asks.
     let Some(module) = (unsafe { frame.module.as_ref() }) else {
         text.push(b"pc ");
@@ -160,6 +172,10 @@ fn render_frame(frame: &W2nFrame, text: &mut Text) {
             text.push(b" ");
             text.push_name(name);
         }
+    }
+    if modules == ModuleNames::Shown {
+        text.push(b" of ");
+        text.push_name(&module.name);
     }
     if frame.offset != NONE {
         text.push(b" at ");

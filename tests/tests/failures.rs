@@ -32,7 +32,7 @@ fn inputs_that_are_no_module_are_named_for_what_they_are() {
     bench.write("version.wasm", b"\0asm\x02\0\0\0");
     bench.write("empty.wasm", b"");
     bench.write("elf.wasm", b"\x7fELF\x02\x01\x01\xff");
-    bench.write("program.c", b"int main() {}");
+    bench.write("program.txt", b"int main() {}");
     bench.write("cut.wasm", b"\0asm\x01\0\0\0\x01\x7f");
     bench.write("magic.wasm", b"\0asm\x01");
     for (name, texts) in [
@@ -42,7 +42,7 @@ fn inputs_that_are_no_module_are_named_for_what_they_are() {
         ("version.wasm", &["version.wasm: is of version 2 of the Wasm binary format, not 1, at 0x4"]),
         ("empty.wasm", &["empty.wasm: is empty"]),
         ("elf.wasm", &["elf.wasm: is neither a Wasm binary", "`file elf.wasm`"]),
-        ("program.c", &["program.c: is neither a Wasm binary", "`file program.c`"]),
+        ("program.txt", &["program.txt: is neither a Wasm binary", "`file program.txt`"]),
         ("cut.wasm", &["cut.wasm: unexpected end-of-file, at 0x"]),
         ("magic.wasm", &["magic.wasm: unexpected end-of-file, at 0x4"]),
         ("missing.wasm", &["cannot read missing.wasm: no such file"]),

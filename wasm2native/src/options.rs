@@ -100,7 +100,7 @@ pub struct Policy {
     pub sealed: bool,
 }
 
-/// What the linker is to make of the module.
+/// What the linker is to make of the modules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ModuleKind {
     /// An executable: imports are linked by name, `main` is emitted.
@@ -116,6 +116,17 @@ pub enum InputFile {
     Stdin,
     /// A path.
     Path(PathBuf),
+}
+
+/// An input that is not Wasm and is linked with the modules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NativeInput {
+    /// C, for the system's C compiler.
+    C(PathBuf),
+    /// C++, likewise.
+    Cpp(PathBuf),
+    /// An object, archive or shared library.
+    Object(PathBuf),
 }
 
 /// `--target`, `-march`, `-mcpu`: the machine to compile for.
@@ -158,6 +169,12 @@ pub struct LinkOptions {
     pub strip: bool,
     /// `-###`: print the link command instead of running it.
     pub show_only: bool,
+    /// What is linked beside the modules.
+    pub native: Vec<NativeInput>,
+    /// `-l`
+    pub libraries: Vec<String>,
+    /// `-L`
+    pub library_dirs: Vec<PathBuf>,
 }
 
 /// `-o`: where the output goes.
@@ -175,8 +192,8 @@ pub enum OutputFile {
 /// Everything one run of the compiler needs to know.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Where the module comes from.
-    pub input: InputFile,
+    /// Where the modules come from; at least one.
+    pub inputs: Vec<InputFile>,
     /// Where the output goes.
     pub output: OutputFile,
     /// What to make.
@@ -198,10 +215,10 @@ pub struct Options {
 }
 
 impl Options {
-    /// The defaults, for `input`.
+    /// The defaults, for one module.
     pub fn new(input: InputFile) -> Self {
         Self {
-            input,
+            inputs: vec![input],
             output: OutputFile::default(),
             output_kind: OutputKind::default(),
             module_kind: None,

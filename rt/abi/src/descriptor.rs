@@ -106,7 +106,7 @@ pub struct ImportDescriptor<P> {
     /// Its type, and where the instance keeps it:
     /// func: a [`crate::VmFuncRef`]; table: `*mut VmTable`; memory: a [`crate::VmMemoryRef`]; global: `*mut` to its value.
     pub ty: ExternDescriptor,
-    /// Callback of the host function that was linked in for it (executables), else null.
+    /// Callback of the host function that was linked in for it (WASI, or C code), else null.
     pub linked: P,
 }
 

@@ -24,7 +24,7 @@ pub use runtime::*;
 pub use start::*;
 pub use trap::*;
 pub use types::*;
-pub use wasi::wasi_symbol_prefix;
+pub use wasi::{is_wasi_module, wasi_symbol_prefix};
 
 /// Version of everything in this crate. A runtime refuses a descriptor with another version.
 pub const ABI_VERSION: u32 = 1;

@@ -85,6 +85,11 @@ const SNAPSHOT0_NAMES: &[&str] = for_each_wasi_snapshot0_function!(define_names)
 /// Functions of preview 1 that snapshot 0 does not have.
 const NEW_IN_PREVIEW1: &[&str] = &["sock_accept"];
 
+/// Whether imports from `module` are imports from WASI, known functions or not.
+pub fn is_wasi_module(module: &str) -> bool {
+    matches!(module, WASI_MODULE | WASI_SNAPSHOT0_MODULE)
+}
+
 /// What the symbol of the WASI function `module.name` starts with, in front of `name`; `None` if there is no
 /// such function.
 pub fn wasi_symbol_prefix(module: &str, name: &str) -> Option<&'static str> {

@@ -108,6 +108,7 @@ const ABI_USERS: [&str; 3] = ["wasm2native/src", "rt/src", "libwasirt/src"];
 const TYPED_SYMBOLS: &[(&str, &str)] = &[
     ("rt/src/enter/x86_64.rs", "labels of assembly"),
     ("libwasirt/src/host_call.rs", "an attribute takes no constant; the list of names is the ABI's"),
+    ("wasm2native/src/emit/c_import.rs", "types of the C header, in declarations that messages show"),
 ];
 
 /// Symbols and numbers of the ABI are stated in `rt/abi` alone.

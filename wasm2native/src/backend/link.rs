@@ -4,6 +4,7 @@
 
 use std::env;
 use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -49,6 +50,8 @@ pub struct Link<'a> {
     pub output: &'a Path,
     /// Of what.
     pub objects: &'a [PathBuf],
+    /// What the user links beside the modules, as words of the command: objects, archives, `-l`.
+    pub native: &'a [OsString],
     /// The runtime; none for a relocatable object.
     pub archive: Option<&'a Path>,
     /// What to drop.
@@ -59,28 +62,104 @@ pub struct Link<'a> {
     pub temp_dir: &'a Path,
 }
 
-/// A link command, ready to be shown or run.
+/// A command of the system's C compiler, ready to be shown or run.
 #[derive(Debug)]
-pub struct LinkCommand {
+pub struct ToolCommand {
     program: PathBuf,
     arguments: Vec<OsString>,
+    purpose: Purpose,
+}
+
+/// What a command is for, and so whose fault it is when it fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    /// To link what we made ourselves.
+    Link,
+    /// To link with what is the user's.
+    LinkNative,
+    /// To compile C of the user's.
+    CompileC,
+}
+
+/// C or C++ to be compiled to an object.
+#[derive(Debug)]
+pub struct CompileC<'a> {
+    /// The source.
+    pub source: &'a Path,
+    /// The object.
+    pub output: &'a Path,
+    /// Where our header is.
+    pub include_dir: &'a Path,
+    /// `-O2`, `-g`: as the user gave them.
+    pub flags: &'a [&'a str],
+    /// `--linker`
+    pub compiler: Option<&'a str>,
+}
+
+impl CompileC<'_> {
+    /// The command. Errors: no C compiler on this machine.
+    pub fn command(&self) -> Result<ToolCommand> {
+        let mut words = find_linker(self.compiler)?;
+        let program = PathBuf::from(words.remove(0));
+        let mut arguments = words;
+        arguments.extend(self.flags.iter().map(OsString::from));
+        // Debug information depends on no directory, ours or the user's.
+        for directory in env::current_dir().iter().map(PathBuf::as_path).chain([self.include_dir]) {
+            let mut map = OsString::from("-ffile-prefix-map=");
+            map.push(directory);
+            map.push("=.");
+            arguments.push(map);
+        }
+        arguments.extend(["-fPIC".into(), "-I".into(), self.include_dir.into(), "-c".into()]);
+        arguments.extend([as_operand(self.source), "-o".into(), self.output.into()]);
+        Ok(ToolCommand { program, arguments, purpose: Purpose::CompileC })
+    }
+}
+
+/// `path` so that no compiler reads it as an option or a response file.
+pub fn as_operand(path: &Path) -> OsString {
+    let is_plain = !path.as_os_str().as_encoded_bytes().starts_with(b"-")
+        && !path.as_os_str().as_encoded_bytes().starts_with(b"@");
+    if is_plain { path.into() } else { Path::new(".").join(path).into() }
+}
+
+/// Where the C compiler finds the library file of that name, if it does.
+pub fn find_library(name: &str, compiler: Option<&str>) -> Result<Option<PathBuf>> {
+    let mut words = find_linker(compiler)?;
+    let program = words.remove(0);
+    let mut command = Command::new(program);
+    command.args(words).arg(format!("-print-file-name={name}")).stdin(Stdio::null());
+    let Ok(output) = command.output() else { return Ok(None) };
+    let path = PathBuf::from(OsStr::from_bytes(output.stdout.trim_ascii()));
+    // A name alone means that there is none.
+    Ok(Some(path).filter(|path| path.is_absolute()))
 }
 
 impl Link<'_> {
     /// The command. Errors: no linker on this machine.
-    pub fn command(&self) -> Result<LinkCommand> {
+    pub fn command(&self) -> Result<ToolCommand> {
         let mut words = find_linker(self.linker)?;
         let program = PathBuf::from(words.remove(0));
         let mut arguments = words;
         arguments.extend(self.mode_flags().iter().map(OsString::from));
         arguments.extend(["-o".into(), self.output.into()]);
         arguments.extend(self.object_arguments()?);
-        if let Some(archive) = self.archive {
-            arguments.push(archive.into());
+        let has_native = !self.native.is_empty();
+        if has_native {
+            // In a group the order of archives does not matter.
+            arguments.push("-Wl,--start-group".into());
+            arguments.extend(self.native.iter().cloned());
+        }
+        arguments.extend(self.archive.map(OsString::from));
+        if has_native {
+            arguments.push("-Wl,--end-group".into());
+        }
+        if self.archive.is_some() {
             // -lm: LLVM calls fmod, floor and their like where the processor has no instruction.
             arguments.extend(["-Wl,--as-needed", "-lm"].map(OsString::from));
         }
-        Ok(LinkCommand { program, arguments })
+        let purpose = if has_native { Purpose::LinkNative } else { Purpose::Link };
+        Ok(ToolCommand { program, arguments, purpose })
     }
 
     fn mode_flags(&self) -> Vec<&'static str> {
@@ -140,16 +219,16 @@ impl Link<'_> {
     }
 }
 
-impl LinkCommand {
+impl ToolCommand {
     /// Starts it, as the leader of a process group of its own: a compiler driver starts further programs.
     /// Errors: what the machine lacks.
-    pub fn start(&self) -> Result<RunningLink<'_>> {
+    pub fn start(&self) -> Result<RunningTool<'_>> {
         let mut command = Command::new(&self.program);
         command.args(&self.arguments).process_group(0);
         // Messages are read below, so they must be English.
         command.env("LC_ALL", "C").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         match command.spawn() {
-            Ok(child) => Ok(RunningLink { command: self, child }),
+            Ok(child) => Ok(RunningTool { command: self, child }),
             Err(error) => Err(self.cannot_run(&error)),
         }
     }
@@ -172,7 +251,15 @@ impl LinkCommand {
                 .detail(said.trim_end())
                 .hint("install one: `apt-get install libc6-dev`");
         }
-        CompileError::internal("the linker failed").detail(format!("{}\n{}", self.shown(), said.trim_end()))
+        let error = match self.purpose {
+            Purpose::CompileC => {
+                return CompileError::machine("the C compiler failed").detail(said.trim_end());
+            }
+            Purpose::LinkNative => CompileError::machine("the linker failed")
+                .hint("what does the native code need? its libraries go on the command line: -lNAME, -LDIR"),
+            Purpose::Link => CompileError::internal("the linker failed"),
+        };
+        error.detail(format!("{}\n{}", self.shown(), said.trim_end()))
     }
 
     /// The command as one line for a shell.
@@ -183,27 +270,27 @@ impl LinkCommand {
     }
 }
 
-/// A linker at work.
+/// A linker or C compiler at work.
 #[derive(Debug)]
-pub struct RunningLink<'a> {
-    command: &'a LinkCommand,
+pub struct RunningTool<'a> {
+    command: &'a ToolCommand,
     child: Child,
 }
 
-impl RunningLink<'_> {
-    /// Process group of the linker and of what it starts.
+impl RunningTool<'_> {
+    /// Process group of it and of what it starts.
     pub fn group(&self) -> u32 {
         self.child.id()
     }
 
-    /// Waits for the end. Errors: what the machine lacks, said as such; anything else is our bug and shows
-    /// what the linker said.
-    pub fn finish(self) -> Result<()> {
+    /// Waits for the end; what it said on standard error. Errors: what the machine or the user's code lacks,
+    /// said as such; anything else is our bug and shows what the linker said.
+    pub fn finish(self) -> Result<String> {
         let output = self.child.wait_with_output().map_err(|error| self.command.cannot_run(&error))?;
-        if output.status.success() {
-            return Ok(());
-        }
         let said = String::from_utf8_lossy(&output.stderr);
+        if output.status.success() {
+            return Ok(said.into_owned());
+        }
         // When it was the linker below the compiler driver, the driver says so.
         if output.status.signal().is_some() || said.contains("terminated with signal") {
             return Err(CompileError::machine("the linker was killed")

@@ -78,6 +78,10 @@ pub struct Arguments {
     pub strip: bool,
     #[arg(long)]
     pub linker: Option<String>,
+    #[arg(short = 'l', action = ArgAction::Append)]
+    pub libraries: Vec<String>,
+    #[arg(short = 'L', action = ArgAction::Append)]
+    pub library_dirs: Vec<OsString>,
     #[arg(long)]
     pub print_link_command: bool,
 

@@ -1,16 +1,16 @@
 //! Arguments to [`Options`]: checks what clap cannot, namely which options go together and what is in
 //! their values.
 
-use std::ffi::OsStr;
 use std::path::PathBuf;
 
 use super::arguments::{Arguments, Bounds, Emit, Level};
+use super::inputs;
 use crate::driver::console::Console;
 use crate::driver::taken_word;
 use crate::error::{CompileError, Result};
 use crate::options::{
-    BoundsChecks, CodeOptions, DebugInfo, DirGrant, EnvGrant, InputFile, LinkOptions, ModuleKind, OptLevel,
-    Options, OutputFile, OutputKind, Policy, RelaxedSimd, TargetOptions,
+    BoundsChecks, CodeOptions, DebugInfo, DirGrant, EnvGrant, LinkOptions, ModuleKind, OptLevel, Options,
+    OutputFile, OutputKind, Policy, RelaxedSimd, TargetOptions,
 };
 
 /// What the compiler is to do, and how much it is to say.
@@ -23,8 +23,9 @@ pub fn options(arguments: &Arguments) -> Result<(Options, Console)> {
         return Err(CompileError::usage("--target: the name is empty"));
     }
     let module_name = arguments.module_name.clone().map(checked_module_name).transpose()?;
+    let (inputs, native) = inputs::classify(&arguments.inputs)?;
     let options = Options {
-        input: input(arguments)?,
+        inputs,
         output: match arguments.output.as_deref() {
             None => OutputFile::Derived,
             Some(path) if path == "-" => OutputFile::Stdout,
@@ -44,6 +45,9 @@ pub fn options(arguments: &Arguments) -> Result<(Options, Console)> {
             is_static: arguments.is_static,
             strip: arguments.strip,
             show_only: arguments.print_link_command,
+            native,
+            libraries: arguments.libraries.clone(),
+            library_dirs: arguments.library_dirs.iter().map(PathBuf::from).collect(),
         },
         policy: policy(arguments)?,
         module_name,
@@ -51,23 +55,6 @@ pub fn options(arguments: &Arguments) -> Result<(Options, Console)> {
     };
     check_combination(&options)?;
     Ok((options, Console { is_verbose: arguments.verbose, times_phases: arguments.time_passes }))
-}
-
-fn input(arguments: &Arguments) -> Result<InputFile> {
-    match arguments.inputs.as_slice() {
-        [] => {
-            Err(CompileError::usage("no input file").hint("`wasm2native app.wasm -o app` compiles app.wasm"))
-        }
-        [only] if only == "-" => Ok(InputFile::Stdin),
-        [only] if only.is_empty() => Err(CompileError::usage("the name of the input is empty")),
-        [only] => Ok(InputFile::Path(PathBuf::from(only))),
-        [_, second, ..] => Err(CompileError::usage(format!("more than one input file: {}", shown(second)))
-            .hint("compile each with -c and --module-name=NAME, then link the objects")),
-    }
-}
-
-fn shown(text: &OsStr) -> String {
-    text.to_string_lossy().into_owned()
 }
 
 /// `-emit-llvm` asks for IR wherever `-c` or `-S` ask for machine code, as in clang.
@@ -219,7 +206,7 @@ fn check_combination(options: &Options) -> Result<()> {
     if options.link.show_only && !links {
         return Err(CompileError::usage("-###: nothing is linked for this output"));
     }
-    Ok(())
+    inputs::check_combination(options)
 }
 
 #[cfg(test)]

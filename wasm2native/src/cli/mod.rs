@@ -3,6 +3,7 @@
 
 mod arguments;
 mod convert;
+mod inputs;
 mod report;
 mod spelling;
 mod text;

@@ -25,7 +25,7 @@ const SPELLINGS: &[(&str, &str)] = &[
 ];
 
 /// Letters of options whose value may follow at once: `-O2`, `-j4`, `-oapp`.
-const TAKES_ATTACHED_VALUE: [char; 3] = ['O', 'j', 'o'];
+const TAKES_ATTACHED_VALUE: [char; 5] = ['O', 'j', 'o', 'l', 'L'];
 
 /// The arguments as clap knows them. What follows `--` is left alone.
 pub fn to_clap(arguments: Vec<OsString>) -> Vec<OsString> {

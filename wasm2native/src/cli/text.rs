@@ -22,8 +22,9 @@ All options: wasm2native --help
 pub const HELP: &str = "\
 wasm2native compiles WebAssembly to native executables, plugins and objects.
 
-usage: wasm2native [options] INPUT
-INPUT is a .wasm or .wat file, or - for standard input.
+usage: wasm2native [options] INPUT…
+INPUT is a .wasm or .wat file, or - for standard input. Several become one program: a module's imports are
+looked for in the module of that file name. C code and libraries can provide imports too: .c .cpp .o .a .so.
 
 What to make (default: an executable):
   -o FILE               write to FILE; - is standard output (default: named after INPUT)
@@ -54,6 +55,7 @@ Linking:
   -static               no shared libraries
   -s, --strip           no symbols
   --linker=PROGRAM      the C compiler to link with (default: CC, or cc, gcc, clang)
+  -lNAME -LDIR          link a library too; look for libraries in DIR
   -###                  print the link command, compile nothing
 
 Other:

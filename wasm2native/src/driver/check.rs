@@ -1,15 +1,21 @@
-//! Whether a module can become what the user asked for. An executable needs an entry point, and
-//! every import must be a WASI function of the right type.
+//! Why a module cannot become an executable: no entry point, or imports that nothing resolves. Here stand the
+//! types of WASI's functions, which imports must have exactly.
+
+use std::ffi::OsStr;
 
 use super::input::Input;
+use super::prefix::symbol_prefix;
 use super::{command_for, hints};
-use crate::error::{CompileError, Result, shown_name};
-use crate::options::{ModuleKind, Options, OutputKind};
-use crate::wasm::{ExternType, FuncType, Module};
-use w2n_abi::{ValueType, wasi_symbol_prefix};
+use crate::emit::{c_prototype, c_symbol};
+use crate::error::{CompileError, shown_name};
+use crate::wasm::{ExternType, FuncType, Import, Module};
+use w2n_abi::{ValueType, is_wasi_module, wasi_symbol_prefix};
 
 /// Imports named in the message itself; the others follow below it.
 const SHORT_FORM_COUNT: usize = 3;
+
+/// A symbol longer than this is not worth showing.
+const MAX_SYMBOL_BYTES: usize = 100;
 
 /// A function of WASI preview 1.
 struct WasiFunc {
@@ -45,26 +51,8 @@ macro_rules! wasi_functions {
 }
 w2n_abi::for_each_wasi_function!(wasi_functions);
 
-/// What the module is to become. Errors when it cannot become an executable though one is asked for.
-///
-/// An intermediate output (object, assembly, IR) is that of an executable if the module could be
-/// linked as one, and else that of a plugin.
-pub fn module_kind(module: &Module<'_>, input: &Input, options: &Options) -> Result<ModuleKind> {
-    if options.module_kind == Some(ModuleKind::Plugin) || options.output_kind == OutputKind::SharedLibrary {
-        return Ok(ModuleKind::Plugin);
-    }
-    let checked = check_imports(module, input).and_then(|()| check_entry_point(module, input));
-    match (checked, options.output_kind) {
-        (Ok(()), _) => Ok(ModuleKind::Executable),
-        (Err(error), OutputKind::Executable) => Err(error),
-        (Err(_), _) => Ok(ModuleKind::Plugin),
-    }
-}
-
-fn check_entry_point(module: &Module<'_>, input: &Input) -> Result<()> {
-    if module.entry_point().is_some() {
-        return Ok(());
-    }
+/// What to say of a module without an entry point.
+pub fn no_entry_point(module: &Module<'_>, input: &Input) -> CompileError {
     let message = match ["_start", "main"].iter().find_map(|name| module.export(name)) {
         Some(export) => format!(
             "has no entry point: `{}` is {}, not a function `() -> ()` (or `main: () -> i32`)",
@@ -73,7 +61,7 @@ fn check_entry_point(module: &Module<'_>, input: &Input) -> Result<()> {
         ),
         None => "has no entry point: it exports neither `_start` nor `main`".to_owned(),
     };
-    Err(CompileError::input(message).hint(format!("a library becomes a plugin: `{}`", plugin_command(input))))
+    CompileError::input(message).hint(format!("a library becomes a plugin: `{}`", plugin_command(input)))
 }
 
 fn plugin_command(input: &Input) -> String {
@@ -81,23 +69,32 @@ fn plugin_command(input: &Input) -> String {
     command_for(&input.path, "-shared ", Some(output))
 }
 
-fn check_imports(module: &Module<'_>, input: &Input) -> Result<()> {
-    let mut unresolved = Vec::new();
-    let mut modules = Vec::new();
-    for import in &module.imports {
-        if let Some(problem) = problem_of(module, import.module, import.name, &import.ty) {
-            let name = format!("{}.{}", shown_name(import.module), shown_name(import.name));
-            unresolved.push(format!("{name} ({problem})"));
-            modules.push((import.module, import.name));
-        }
-    }
-    if unresolved.is_empty() {
-        return Ok(());
-    }
-    let hint = hints::for_imports(&modules, &input.path).unwrap_or_else(|| {
-        format!("a host program can provide imports to a plugin: `{}`", plugin_command(input))
+/// An import that nothing resolves, and its type or what is wrong with it.
+pub type Unresolved<'a> = (&'a Import<'a>, String);
+
+/// What to say of imports that nothing resolves.
+pub fn unresolved_imports(module: &Module<'_>, input: &Input, unresolved: &[Unresolved<'_>]) -> CompileError {
+    let imports: Vec<_> = unresolved.iter().map(|(import, _)| (import.module, import.name)).collect();
+    let described = unresolved.iter().map(|(import, problem)| {
+        format!("{}.{} ({problem})", shown_name(import.module), shown_name(import.name))
     });
-    Err(CompileError::input(summary(&unresolved)).detail(listing(&unresolved)).hint(hint))
+    let described: Vec<_> = described.collect();
+    let hint = hints::for_imports(&imports, &input.path).unwrap_or_else(|| {
+        let plugin = format!("a host program can provide imports to a plugin: `{}`", plugin_command(input));
+        match unresolved.iter().find_map(|(import, _)| prototype(module, import)) {
+            Some(prototype) => format!("{plugin}; C code linked with the module can too: `{prototype}`"),
+            None => plugin,
+        }
+    });
+    CompileError::input(summary(&described)).detail(listing(&described)).hint(hint)
+}
+
+/// The C function that would provide an import.
+fn prototype(module: &Module<'_>, import: &Import<'_>) -> Option<String> {
+    let ExternType::Func(ty) = import.ty else { return None };
+    let symbol = c_symbol(&symbol_prefix(OsStr::new(import.module)), import.name);
+    let is_readable = !is_wasi_module(import.module) && symbol.len() <= MAX_SYMBOL_BYTES;
+    is_readable.then(|| c_prototype(&symbol, &module.types[ty.index()]))
 }
 
 fn summary(unresolved: &[String]) -> String {
@@ -121,13 +118,14 @@ fn listing(unresolved: &[String]) -> String {
     unresolved.iter().map(|import| format!("  {import}")).collect::<Vec<_>>().join("\n")
 }
 
-/// Why the import is not resolved: its type, with WASI's where that differs.
-fn problem_of(module: &Module<'_>, from: &str, name: &str, ty: &ExternType) -> Option<String> {
-    let described = module.describe(ty);
-    let func = WASI_FUNCS.iter().find(|func| func.name == name && wasi_symbol_prefix(from, name).is_some());
+/// What is wrong with an import from WASI, if anything: its type, with WASI's where that differs.
+pub fn wasi_problem(module: &Module<'_>, import: &Import<'_>) -> Option<String> {
+    let described = module.describe(&import.ty);
+    let is_known = wasi_symbol_prefix(import.module, import.name).is_some();
+    let func = WASI_FUNCS.iter().find(|func| is_known && func.name == import.name);
     let Some(func) = func else { return Some(described) };
     let expected = FuncType { params: func.params.to_vec(), results: func.results.to_vec() };
-    match ty {
+    match &import.ty {
         ExternType::Func(ty) if module.types[ty.index()] == expected => None,
         _ => Some(format!("{described}; WASI's is func{expected}")),
     }

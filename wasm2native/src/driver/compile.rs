@@ -1,4 +1,4 @@
-//! Compiles the units of a module, several at a time. Each thread holds one LLVM module; objects go to
+//! Compiles the units of all modules, several at a time. Each thread holds one LLVM module; objects go to
 //! files, so memory is bounded by the number of threads and the size of a unit.
 
 use std::panic::resume_unwind;
@@ -25,13 +25,22 @@ use crate::wasm::Module;
 /// is ever backed by memory.
 const STACK_SIZE_BYTES: usize = 256 << 20;
 
-/// What all units are compiled with.
-#[derive(Clone, Copy)]
-pub struct UnitJob<'a> {
+/// A module to be compiled.
+#[derive(Debug)]
+pub struct ModuleJob<'a> {
     /// The Wasm module.
     pub module: &'a Module<'a>,
     /// How IR is made.
-    pub settings: &'a EmitSettings<'a>,
+    pub settings: EmitSettings<'a>,
+    /// Its parts.
+    pub units: Vec<Unit>,
+    /// The input, as messages show it.
+    pub path: &'a Path,
+}
+
+/// What all modules are compiled with.
+#[derive(Clone, Copy)]
+pub struct Tools<'a> {
     /// The machine to compile for.
     pub target: &'a TargetSpec,
     /// Where time is counted.
@@ -40,37 +49,59 @@ pub struct UnitJob<'a> {
     pub progress: &'a Progress,
 }
 
-/// Compiles `unit`, which is the whole module, to text or bitcode.
-pub fn compile_to_bytes(job: &UnitJob<'_>, unit: &Unit, artifact: Artifact) -> Result<Vec<u8>> {
-    let results = in_threads(job, 1, std::slice::from_ref(unit), |unit, machine| {
-        compile(job, unit, machine, artifact)
-    })?;
+/// A unit to be compiled.
+#[derive(Clone, Copy)]
+struct Task<'a> {
+    module: &'a ModuleJob<'a>,
+    /// Place of the module among all.
+    module_number: usize,
+    unit: &'a Unit,
+}
+
+/// Compiles a module of one unit to text or bitcode.
+pub fn compile_to_bytes(tools: &Tools<'_>, module: &ModuleJob<'_>, artifact: Artifact) -> Result<Vec<u8>> {
+    let task = Task { module, module_number: 0, unit: &module.units[0] };
+    let results = in_threads(tools, 1, &[task], |task, machine| compile(tools, task, machine, artifact))?;
     Ok(results.into_iter().flatten().collect())
 }
 
-/// Compiles `units` in `jobs` threads to object files in `directory`, and adds one with the pc map.
-/// The answer is in the order of `units`.
+/// Compiles all units of `modules` in `jobs` threads to object files in `directory`, and adds one with the
+/// pc map for each module. The answer is in the order of modules and their units.
 pub fn compile_objects(
-    job: &UnitJob<'_>,
-    units: &[Unit],
+    tools: &Tools<'_>,
+    modules: &[ModuleJob<'_>],
     jobs: usize,
     directory: &Path,
 ) -> Result<Vec<PathBuf>> {
-    let results = in_threads(job, jobs, units, |unit, machine| {
-        let bytes = compile(job, unit, machine, Artifact::Object)?;
-        let funcs = match job.settings.code.debug_info {
+    let tasks: Vec<_> = modules
+        .iter()
+        .enumerate()
+        .flat_map(|(module_number, module)| {
+            module.units.iter().map(move |unit| Task { module, module_number, unit })
+        })
+        .collect();
+    let results = in_threads(tools, jobs, &tasks, |task, machine| {
+        let bytes = compile(tools, task, machine, Artifact::Object)?;
+        let settings = &task.module.settings;
+        let funcs = match settings.code.debug_info {
             DebugInfo::None => Vec::new(),
-            _ => job.timing.measure(Phase::PcMap, || pc_map::read_funcs(&bytes, job.settings.prefix))?,
+            _ => tools.timing.measure(Phase::PcMap, || pc_map::read_funcs(&bytes, settings.prefix))?,
         };
-        let path = write_object(directory, &format!("unit-{}.o", unit.index), &bytes)?;
-        Ok((path, funcs))
+        let name = format!("{}.unit-{}.o", task.module_number, task.unit.index);
+        Ok((write_object(directory, &name, &bytes)?, funcs))
     })?;
-    let (mut objects, funcs): (Vec<PathBuf>, Vec<Vec<MappedFunc>>) = results.into_iter().unzip();
-    if job.settings.code.debug_info != DebugInfo::None {
-        let funcs: Vec<MappedFunc> = funcs.into_iter().flatten().collect();
-        let write = || pc_map::write_object(job.settings.prefix, &funcs, &bodies(job.module));
-        let bytes = job.timing.measure(Phase::PcMap, write)?;
-        objects.push(write_object(directory, "pc_map.o", &bytes)?);
+    let mut results = results.into_iter();
+    let mut objects = Vec::new();
+    for (number, module) in modules.iter().enumerate() {
+        let (units, funcs): (Vec<PathBuf>, Vec<Vec<MappedFunc>>) =
+            results.by_ref().take(module.units.len()).unzip();
+        objects.extend(units);
+        if module.settings.code.debug_info != DebugInfo::None {
+            let funcs: Vec<MappedFunc> = funcs.into_iter().flatten().collect();
+            let write = || pc_map::write_object(module.settings.prefix, &funcs, &bodies(module.module));
+            let bytes = tools.timing.measure(Phase::PcMap, write)?;
+            objects.push(write_object(directory, &format!("{number}.pc_map.o"), &bytes)?);
+        }
     }
     Ok(objects)
 }
@@ -91,54 +122,63 @@ fn write_object(directory: &Path, name: &str, bytes: &[u8]) -> Result<PathBuf> {
     }
 }
 
-fn compile(job: &UnitJob<'_>, unit: &Unit, machine: &TargetMachine, artifact: Artifact) -> Result<Vec<u8>> {
+fn compile(
+    tools: &Tools<'_>,
+    task: &Task<'_>,
+    machine: &TargetMachine,
+    artifact: Artifact,
+) -> Result<Vec<u8>> {
+    let ModuleJob { module: wasm, settings, .. } = task.module;
     let context = Context::create();
     let diagnostics = Diagnostics::listen(&context);
-    let code = job.settings.code;
+    let code = settings.code;
     if !code.keep_ir_names {
         discard_value_names(&context);
     }
-    let emit = || emit_unit(&context, job.module, job.settings, unit, machine);
-    let module = job.timing.measure(Phase::Emit, emit)?;
+    let emit = || emit_unit(&context, wasm, settings, task.unit, machine);
+    let module = tools.timing.measure(Phase::Emit, emit)?;
     if artifact != Artifact::Object && code.debug_info != DebugInfo::Full {
         strip_debug_info(&module);
     }
-    job.timing.measure(Phase::Optimise, || optimise(&module, machine, code.opt_level))?;
+    tools.timing.measure(Phase::Optimise, || optimise(&module, machine, code.opt_level))?;
     diagnostics.check()?;
     if artifact == Artifact::Object && code.debug_info != DebugInfo::None {
-        expose_functions(&module, |symbol| pc_map::is_mapped(symbol, job.settings.prefix));
+        expose_functions(&module, |symbol| pc_map::is_mapped(symbol, settings.prefix));
     }
-    let bytes = job.timing.measure(Phase::Generate, || generate(&module, machine, artifact))?;
+    let bytes = tools.timing.measure(Phase::Generate, || generate(&module, machine, artifact))?;
     diagnostics.check()?;
     Ok(bytes)
 }
 
-/// Does `work` on each unit, in as many threads as `jobs` says, and answers in the order of `units`.
-/// Units are started in order, so of several errors the first unit's is known and answered.
+/// Does `work` on each task, in as many threads as `jobs` says, and answers in the order of `tasks`.
+/// Tasks are started in order, so of several errors the first task's is known and answered.
 fn in_threads<T: Send>(
-    job: &UnitJob<'_>,
+    tools: &Tools<'_>,
     jobs: usize,
-    units: &[Unit],
-    work: impl Fn(&Unit, &TargetMachine) -> Result<T> + Sync,
+    tasks: &[Task<'_>],
+    work: impl Fn(&Task<'_>, &TargetMachine) -> Result<T> + Sync,
 ) -> Result<Vec<T>> {
-    job.progress.set(Work::Compiling { done: 0, total: units.len() });
+    tools.progress.set(Work::Compiling { done: 0, total: tasks.len() });
     let next = AtomicUsize::new(0);
     let failed = AtomicBool::new(false);
-    let results: Mutex<Vec<Option<Result<T>>>> = Mutex::new(units.iter().map(|_| None).collect());
+    let results: Mutex<Vec<Option<Result<T>>>> = Mutex::new(tasks.iter().map(|_| None).collect());
+    // All modules of a run are compiled alike.
+    let opt_level = tasks[0].module.settings.code.opt_level;
     let run = || -> Result<()> {
-        let machine = job.target.machine(job.settings.code.opt_level)?;
+        let machine = tools.target.machine(opt_level)?;
         while !failed.load(Ordering::Relaxed) {
-            let Some(unit) = units.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
-            let result = work(unit, &machine);
-            job.progress.unit_done();
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(task) = tasks.get(number) else { break };
+            let result = work(task, &machine).map_err(|error| error.in_file(task.module.path));
+            tools.progress.unit_done();
             failed.fetch_or(result.is_err(), Ordering::Relaxed);
-            results.lock().expect("no thread panics while it holds the lock")[unit.index] = Some(result);
+            results.lock().expect("no thread panics while it holds the lock")[number] = Some(result);
         }
         Ok(())
     };
     std::thread::scope(|scope| -> Result<()> {
         let mut threads = Vec::new();
-        for _ in 0..jobs.clamp(1, units.len()) {
+        for _ in 0..jobs.clamp(1, tasks.len()) {
             let thread = std::thread::Builder::new().stack_size(STACK_SIZE_BYTES).spawn_scoped(scope, run);
             threads.push(thread.map_err(|error| cannot_start_thread(&error))?);
         }

@@ -1,4 +1,4 @@
-//! Runs the pipeline: input, parse, check, compile units in parallel, link, output.
+//! Runs the pipeline: inputs, parse, plan the program, compile units in parallel, link, output.
 //!
 //! The output appears whole or not at all (INV-9), and its bytes depend on the input and the options
 //! alone (INV-8).
@@ -8,9 +8,11 @@ mod compile;
 pub mod console;
 mod hints;
 mod input;
+mod native;
 mod output;
 pub mod plugins;
 mod prefix;
+mod program;
 mod progress;
 pub mod signals;
 mod temporary;
@@ -18,20 +20,22 @@ mod timing;
 
 use std::path::{Path, PathBuf};
 
-use crate::backend::link::{Link, LinkKind, Strip, quote};
+use crate::backend::link::{Link, LinkKind, Strip, ToolCommand, quote};
 use crate::backend::object::Artifact;
 use crate::backend::runtime::Bundle;
 use crate::backend::target::TargetSpec;
-use crate::emit::{EmitSettings, Unit, partition};
+use crate::emit::{EmitSettings, Program, Role, Unit, partition};
 use crate::error::{ErrorKind, Result};
 use crate::options::{DebugInfo, Options, OutputKind};
-use crate::wasm::{self, Module};
-use compile::{UnitJob, compile_objects, compile_to_bytes};
+use crate::wasm::{self, Module, ModuleIndex};
+use compile::{ModuleJob, Tools, compile_objects, compile_to_bytes};
 use console::Console;
 use input::Input;
+use native::NativeCode;
 use output::Output;
 use prefix::symbol_prefix;
 pub use prefix::taken_word;
+use program::{Plan, Source};
 use progress::{Progress, Work};
 use temporary::TempFiles;
 use timing::{Phase, Timing};
@@ -50,17 +54,18 @@ struct Run<'a> {
 pub fn run(options: &Options, console: &Console, temp_files: &TempFiles) -> Result<()> {
     let timing = Timing::default();
     let progress = Progress::start(console);
-    let input = timing.measure(Phase::Read, || Input::read(&options.input))?;
+    let read = || options.inputs.iter().map(Input::read).collect::<Result<Vec<_>>>();
+    let inputs = timing.measure(Phase::Read, read)?;
     let run = Run { options, console, temp_files, timing: &timing, progress: &progress };
-    let result = run.compile(&input);
+    let result = run.compile(&inputs);
     temp_files.remove();
     drop(progress);
     if console.shows_times() {
         console.say(&timing.table());
     }
-    result.map_err(|error| match error.kind() {
+    result.map_err(|error| match (error.kind(), inputs.as_slice()) {
         // What the machine or the command line lacks is not the input's fault.
-        ErrorKind::Input if !error.is_about_machine() => error.in_file(input.shown_path()),
+        (ErrorKind::Input, [input]) if !error.is_about_machine() => error.in_file(input.shown_path()),
         _ => error,
     })
 }
@@ -71,56 +76,89 @@ pub fn temp_files() -> TempFiles {
 }
 
 impl Run<'_> {
-    fn compile(self, input: &Input) -> Result<()> {
-        let Self { options, console, timing, progress, .. } = self;
-        let output = Output::plan(options, input)?;
+    fn compile(self, inputs: &[Input]) -> Result<()> {
+        let options = self.options;
+        let output = Output::plan(options, inputs)?;
         let target = TargetSpec::resolve(&options.target)?;
-        console.verbose(|| format!("reading {} ({} bytes)", input.shown_path().display(), input.bytes.len()));
-        let module =
-            timing.measure(Phase::Parse, || wasm::parse(&input.bytes, &input.stem.to_string_lossy()))?;
-        let kind = check::module_kind(&module, input, options)?;
-        let prefix = options.module_name.clone().unwrap_or_else(|| symbol_prefix(&input.stem));
-        let units = match artifact(options.output_kind) {
-            Artifact::Object => partition(&module, options.code.opt_level),
-            // Text of several LLVM modules cannot be joined into one.
-            _ => vec![Unit { index: 0, funcs: 0..module.bodies.len() as u32 }],
-        };
-        console.verbose(|| {
-            let (functions, bytes) = (module.bodies.len(), module.code_size_bytes());
-            format!(
-                "compiling {functions} functions, {bytes} bytes of code, units: {}, for {} {}",
-                units.len(),
-                target.triple(),
-                target.cpu()
-            )
-        });
-        let settings = EmitSettings {
-            code: &options.code,
-            kind,
-            prefix: &prefix,
-            policy: &options.policy,
-            single_unit: units.len() == 1,
-            is_only_module: options.output_kind != OutputKind::Object,
-        };
-        let job = UnitJob { module: &module, settings: &settings, target: &target, timing, progress };
+        let sources = inputs.iter().map(|input| self.parse(input)).collect::<Result<Vec<_>>>()?;
+        let native = NativeCode::prepare(self)?;
+        let plan = program::plan(sources, &native, options, self.console)?;
+        let program = plan.program(&options.policy);
+        let modules: Vec<_> = (0..plan.sources.len())
+            .map(|at| self.module_job(&plan, program.as_ref(), ModuleIndex(at as u32)))
+            .collect();
+        for ModuleJob { module, units, .. } in &modules {
+            self.console.verbose(|| {
+                let (functions, bytes) = (module.bodies.len(), module.code_size_bytes());
+                let (triple, cpu, units) = (target.triple(), target.cpu(), units.len());
+                format!(
+                    "compiling {functions} functions, {bytes} bytes of code, units: {units}, for {triple} {cpu}"
+                )
+            });
+        }
+        let tools = Tools { target: &target, timing: self.timing, progress: self.progress };
         match artifact(options.output_kind) {
-            Artifact::Object => self.link(&job, &units, &output),
-            artifact => output.write(&compile_to_bytes(&job, &units[0], artifact)?, self.temp_files),
+            Artifact::Object => self.link(&plan, &native, &tools, &modules, &output),
+            artifact => output.write(&compile_to_bytes(&tools, &modules[0], artifact)?, self.temp_files),
         }
     }
 
-    fn link(self, job: &UnitJob<'_>, units: &[Unit], output: &Output) -> Result<()> {
+    fn parse<'a>(self, input: &'a Input) -> Result<Source<'a>> {
+        let path = input.shown_path();
+        self.console.verbose(|| format!("reading {} ({} bytes)", path.display(), input.bytes.len()));
+        let parse = || wasm::parse(&input.bytes, &input.stem.to_string_lossy());
+        let module = self.timing.measure(Phase::Parse, parse).map_err(|error| error.in_file(path))?;
+        let prefix = self.options.module_name.clone().unwrap_or_else(|| symbol_prefix(&input.stem));
+        Ok(Source { input, module, prefix })
+    }
+
+    fn module_job<'a>(
+        self,
+        plan: &'a Plan<'a>,
+        program: Option<&'a Program<'a>>,
+        at: ModuleIndex,
+    ) -> ModuleJob<'a>
+    where
+        Self: 'a,
+    {
+        let options = self.options;
+        let Source { input, module, prefix } = &plan.sources[at.index()];
+        let units = match artifact(options.output_kind) {
+            Artifact::Object => partition(module, options.code.opt_level),
+            // Text of several LLVM modules cannot be joined into one.
+            _ => vec![Unit { index: 0, funcs: 0..module.bodies.len() as u32 }],
+        };
+        let role = match program {
+            Some(program) if program.main == at => Role::Main(program),
+            Some(_) => Role::Library,
+            None => Role::Plugin,
+        };
+        let settings = EmitSettings {
+            code: &options.code,
+            role,
+            bindings: &plan.bindings[at.index()],
+            prefix,
+            single_unit: units.len() == 1,
+            is_only_module: options.output_kind != OutputKind::Object && plan.sources.len() == 1,
+        };
+        ModuleJob { module, settings, units, path: input.shown_path() }
+    }
+
+    fn link(
+        self,
+        plan: &Plan<'_>,
+        native: &NativeCode,
+        tools: &Tools<'_>,
+        modules: &[ModuleJob<'_>],
+        output: &Output,
+    ) -> Result<()> {
         let Self { options, console, temp_files, .. } = self;
         let temp_dir = temp_files.directory()?;
-        let kind = match (options.output_kind, options.link.is_static) {
-            (OutputKind::Object, _) => LinkKind::Relocatable,
-            (OutputKind::SharedLibrary, _) => LinkKind::SharedLibrary,
-            (_, false) => LinkKind::Executable,
-            (_, true) => LinkKind::StaticExecutable,
-        };
+        let kind = link_kind(options);
+        let bundle = if plan.needs_wasi() { Bundle::Wasi } else { Bundle::Runtime };
         let archive = match kind {
             LinkKind::Relocatable => None,
-            _ => Some(bundle(job.module).find(job.target.triple(), &temp_dir)?),
+            _ => Some(bundle.find(tools.target.triple(), &temp_dir)?),
         };
         let (objects, destination) = if options.link.show_only {
             (vec![temp_dir.join("unit-0.o")], output.display_path())
@@ -128,12 +166,13 @@ impl Run<'_> {
             // A machine without a linker is told so before it spends minutes on code.
             crate::backend::link::check_linker(options.link.linker.as_deref())?;
             let jobs = options.jobs.unwrap_or_else(available_jobs);
-            (compile_objects(job, units, jobs, &temp_dir)?, output.link_destination(temp_files)?)
+            (compile_objects(tools, modules, jobs, &temp_dir)?, output.link_destination(temp_files)?)
         };
         let command = Link {
             kind,
             output: &destination,
             objects: &objects,
+            native: &native.arguments,
             archive: archive.as_deref(),
             strip: strip(options),
             linker: options.link.linker.as_deref(),
@@ -146,16 +185,28 @@ impl Run<'_> {
         }
         console.verbose(|| command.shown());
         self.progress.set(Work::Linking);
-        job.timing.measure(Phase::Link, || {
-            let linker = temp_files.start_writers(|| {
-                let linker = command.start()?;
-                Ok((linker.group(), linker))
-            })?;
-            let result = linker.finish();
-            temp_files.forget_writers();
-            result
-        })?;
+        tools.timing.measure(Phase::Link, || self.finish(&command))?;
         output.place(&destination, temp_files)
+    }
+
+    /// Runs a command to its end; what it said on standard error.
+    fn finish(self, command: &ToolCommand) -> Result<String> {
+        let running = self.temp_files.start_writers(|| {
+            let running = command.start()?;
+            Ok((running.group(), running))
+        })?;
+        let result = running.finish();
+        self.temp_files.forget_writers();
+        result
+    }
+}
+
+fn link_kind(options: &Options) -> LinkKind {
+    match (options.output_kind, options.link.is_static) {
+        (OutputKind::Object, _) => LinkKind::Relocatable,
+        (OutputKind::SharedLibrary, _) => LinkKind::SharedLibrary,
+        (_, false) => LinkKind::Executable,
+        (_, true) => LinkKind::StaticExecutable,
     }
 }
 
@@ -176,11 +227,9 @@ fn strip(options: &Options) -> Strip {
     }
 }
 
-/// The runtime archive that a module needs.
-fn bundle(module: &Module<'_>) -> Bundle {
-    let imports_wasi =
-        module.imports.iter().any(|import| w2n_abi::wasi_symbol_prefix(import.module, import.name).is_some());
-    if imports_wasi { Bundle::Wasi } else { Bundle::Runtime }
+/// Whether the runtime archive with WASI is needed for a module.
+fn imports_wasi(module: &Module<'_>) -> bool {
+    module.imports.iter().any(|import| w2n_abi::wasi_symbol_prefix(import.module, import.name).is_some())
 }
 
 fn available_jobs() -> usize {

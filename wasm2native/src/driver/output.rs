@@ -11,7 +11,7 @@ use super::input::Input;
 use super::temporary::TempFiles;
 use crate::backend::link::quote;
 use crate::error::{CompileError, Result};
-use crate::options::{Options, OutputFile, OutputKind};
+use crate::options::{NativeInput, Options, OutputFile, OutputKind};
 
 /// Mode of an executable or plugin before the umask.
 const EXECUTABLE_MODE: u32 = 0o777;
@@ -37,7 +37,8 @@ enum Destination {
 
 impl Output {
     /// Decides on the place and checks what can be checked before the work starts.
-    pub fn plan(options: &Options, input: &Input) -> Result<Self> {
+    pub fn plan(options: &Options, inputs: &[Input]) -> Result<Self> {
+        let input = &inputs[0];
         let mode = match options.output_kind {
             OutputKind::Executable | OutputKind::SharedLibrary => EXECUTABLE_MODE,
             _ => PLAIN_MODE,
@@ -59,7 +60,10 @@ impl Output {
             Err(_) => Destination::Replace(path),
         };
         let output = Self { destination, mode };
-        output.check_not_input(options.output_kind, input)?;
+        for input in inputs {
+            output.check_not_input(options.output_kind, input)?;
+        }
+        output.check_not_native(&options.link.native)?;
         if !options.link.show_only {
             output.check_writable()?;
         }
@@ -68,18 +72,25 @@ impl Output {
 
     fn check_not_input(&self, kind: OutputKind, input: &Input) -> Result<()> {
         let Destination::Replace(path) = &self.destination else { return Ok(()) };
-        let same = !input.is_stdin
-            && input
-                .path
-                .canonicalize()
-                .is_ok_and(|input| input == *path || path.canonicalize().is_ok_and(|path| path == input));
-        if !same {
+        if input.is_stdin || !is_same_file(path, &input.path) {
             return Ok(());
         }
         let flags = if kind == OutputKind::SharedLibrary { "-shared " } else { "" };
         let command = command_for(&input.path, flags, Some(path.with_extension("out")));
         Err(CompileError::usage(format!("the output would overwrite the input {}", input.path.display()))
             .hint(format!("name another output: `{command}`")))
+    }
+
+    fn check_not_native(&self, inputs: &[NativeInput]) -> Result<()> {
+        let Destination::Replace(path) = &self.destination else { return Ok(()) };
+        for input in inputs {
+            let (NativeInput::C(input) | NativeInput::Cpp(input) | NativeInput::Object(input)) = input;
+            if is_same_file(path, input) {
+                let message = format!("the output would overwrite the input {}", input.display());
+                return Err(CompileError::usage(message).hint("name another output with -o"));
+            }
+        }
+        Ok(())
     }
 
     /// Finds an unwritable directory before minutes of work, not after.
@@ -156,6 +167,11 @@ impl Output {
         temp_files.forget(from);
         Ok(())
     }
+}
+
+fn is_same_file(path: &Path, input: &Path) -> bool {
+    let input = input.canonicalize();
+    input.is_ok_and(|input| input == *path || path.canonicalize().is_ok_and(|path| path == input))
 }
 
 fn write_all(mut file: impl Write, bytes: &[u8]) -> std::io::Result<()> {

@@ -4,16 +4,16 @@
 
 use std::path::Path;
 
-use super::compile::{UnitJob, compile_objects};
+use super::compile::{ModuleJob, Tools, compile_objects};
 use super::progress::Progress;
 use super::temporary::TempFiles;
 use super::timing::Timing;
 use crate::backend::link::{Link, LinkKind, Strip};
 use crate::backend::runtime::Bundle;
 use crate::backend::target::{self, TargetSpec};
-use crate::emit::{EmitSettings, partition};
-use crate::error::{CompileError, Result};
-use crate::options::{CodeOptions, ModuleKind, Policy, TargetOptions};
+use crate::emit::{Binding, EmitSettings, Role, partition};
+use crate::error::Result;
+use crate::options::{CodeOptions, TargetOptions};
 use crate::wasm;
 
 /// A module and the prefix of its symbols, a C identifier that no other module of the same output has.
@@ -38,43 +38,40 @@ pub fn compile_plugins(
     // Removed when the last handle is dropped, whatever happens.
     let temp_files = TempFiles::default();
     let temp_dir = temp_files.directory()?;
-    let (timing, progress, policy) = (Timing::default(), Progress::hidden(), Policy::default());
-    let mut objects = Vec::new();
-    let mut bundle = Bundle::Runtime;
-    for source in sources {
-        let module = wasm::parse(source.bytes, source.prefix)?;
-        if super::bundle(&module) == Bundle::Wasi {
-            bundle = Bundle::Wasi;
-        }
-        let units = partition(&module, code.opt_level);
-        let settings = EmitSettings {
-            code,
-            kind: ModuleKind::Plugin,
-            prefix: source.prefix,
-            policy: &policy,
-            single_unit: units.len() == 1,
-            is_only_module: false,
-        };
-        let directory = temp_dir.join(source.prefix);
-        std::fs::create_dir(&directory).map_err(|error| CompileError::cannot("make", &directory, &error))?;
-        let job = UnitJob {
-            module: &module,
-            settings: &settings,
-            target: &target,
-            timing: &timing,
-            progress: &progress,
-        };
-        objects.extend(compile_objects(&job, &units, 1, &directory)?);
-    }
+    let (timing, progress) = (Timing::default(), Progress::hidden());
+    let tools = Tools { target: &target, timing: &timing, progress: &progress };
+    let modules = sources.iter().map(|source| wasm::parse(source.bytes, source.prefix));
+    let modules = modules.collect::<Result<Vec<_>>>()?;
+    let needs_wasi = modules.iter().any(super::imports_wasi);
+    let bundle = if needs_wasi { Bundle::Wasi } else { Bundle::Runtime };
+    let bindings: Vec<_> = modules.iter().map(|module| vec![Binding::Host; module.imports.len()]).collect();
+    let jobs: Vec<_> = sources
+        .iter()
+        .zip(modules.iter().zip(&bindings))
+        .map(|(source, (module, bindings))| {
+            let units = partition(module, code.opt_level);
+            let settings = EmitSettings {
+                code,
+                role: Role::Plugin,
+                bindings,
+                prefix: source.prefix,
+                single_unit: units.len() == 1,
+                is_only_module: false,
+            };
+            ModuleJob { module, settings, units, path: Path::new(source.prefix) }
+        })
+        .collect();
+    let objects = compile_objects(&tools, &jobs, 1, &temp_dir)?;
     let archive = bundle.find(target.triple(), &temp_dir)?;
     let link = Link {
         kind: LinkKind::SharedLibrary,
         output,
         objects: &objects,
+        native: &[],
         archive: Some(&archive),
         strip: Strip::Debug,
         linker: None,
         temp_dir: &temp_dir,
     };
-    link.command()?.start()?.finish()
+    link.command()?.start()?.finish().map(drop)
 }

@@ -5,13 +5,14 @@ use inkwell::module::Linkage;
 use inkwell::values::{BasicValueEnum, FunctionValue, GlobalValue, PointerValue, StructValue};
 use std::mem::{offset_of, size_of};
 
-use super::EmitSettings;
+use super::c_import::emit_c_import;
 use super::constant::{ConstStruct, byte_slice, private_constant, struct_slice, u32_slice};
 use super::entry::{emit_array_entry, emit_host_entry};
+use super::{Binding, EmitSettings, Role};
 use crate::env::ModuleEnv;
 use crate::env::layout::Word;
 use crate::error::Result;
-use crate::options::{BoundsChecks, ModuleKind};
+use crate::options::BoundsChecks;
 use crate::wasm::{
     DataIndex, ElementIndex, ElementItems, ExternType, FuncIndex, GlobalIndex, GlobalType, Import, Limits,
     MemoryIndex, Refinement, TableIndex, TableType,
@@ -48,7 +49,7 @@ pub fn emit_descriptor<'c>(
         .u32(offset_of!(Descriptor, instance_size), env.layout.size_bytes())
         .u32(offset_of!(Descriptor, type_ids_offset), env.layout.type_ids())
         .slice(offset_of!(Descriptor, types), func_types(env)?)
-        .slice(offset_of!(Descriptor, imports), imports(env, settings))
+        .slice(offset_of!(Descriptor, imports), imports(env, settings)?)
         .slice(offset_of!(Descriptor, exports), exports(env))
         .slice(offset_of!(Descriptor, func_refs), func_refs(env))
         .slice(offset_of!(Descriptor, tables), tables(env))
@@ -63,10 +64,10 @@ pub fn emit_descriptor<'c>(
     descriptor.set_initializer(&value);
     descriptor.set_constant(true);
     descriptor.set_alignment(align_of::<Descriptor>() as u32);
-    if settings.kind == ModuleKind::Executable {
-        descriptor.set_visibility(GlobalVisibility::Hidden);
-    } else if settings.is_only_module {
-        emit_alias(env, descriptor);
+    match settings.role {
+        Role::Main(_) | Role::Library => descriptor.set_visibility(GlobalVisibility::Hidden),
+        Role::Plugin if settings.is_only_module => emit_alias(env, descriptor),
+        Role::Plugin => {}
     }
     Ok(descriptor)
 }
@@ -155,11 +156,11 @@ fn extern_offset(env: &ModuleEnv<'_, '_>, ty: &ExternType, index: u32) -> u32 {
     }
 }
 
-fn imports<'c>(env: &ModuleEnv<'c, '_>, settings: &EmitSettings<'_>) -> ConstSlice<'c> {
+fn imports<'c>(env: &ModuleEnv<'c, '_>, settings: &EmitSettings<'_>) -> Result<ConstSlice<'c>> {
     type Descriptor = ImportDescriptor<Word>;
     let mut next_index = [0u32; 4];
     let mut elements = Vec::new();
-    for import in &env.module.imports {
+    for (import, binding) in env.module.imports.iter().zip(settings.bindings) {
         let kind = match import.ty {
             ExternType::Func(_) => ExternKind::Func,
             ExternType::Table(_) => ExternKind::Table,
@@ -168,8 +169,7 @@ fn imports<'c>(env: &ModuleEnv<'c, '_>, settings: &EmitSettings<'_>) -> ConstSli
         };
         let index = next_index[kind as usize];
         next_index[kind as usize] += 1;
-        let is_linked = settings.kind == ModuleKind::Executable && kind == ExternKind::Func;
-        let linked = if is_linked { linked_callback(env, import) } else { env.types.ptr.const_null() };
+        let linked = linked_callback(env, import, binding)?;
         let ty = extern_type(env, &import.ty, extern_offset(env, &import.ty, index));
         elements.push(
             ConstStruct::new(env, size_of::<Descriptor>())
@@ -180,11 +180,27 @@ fn imports<'c>(env: &ModuleEnv<'c, '_>, settings: &EmitSettings<'_>) -> ConstSli
                 .finish(),
         );
     }
-    struct_slice(env, "imports", &elements)
+    Ok(struct_slice(env, "imports", &elements))
 }
 
-/// The callback that libwasirt defines for a WASI function. The driver has checked that it does.
-fn linked_callback<'c>(env: &ModuleEnv<'c, '_>, import: &Import<'_>) -> PointerValue<'c> {
+/// The callback that is linked in for an import. The driver has checked that there is the function.
+fn linked_callback<'c>(
+    env: &ModuleEnv<'c, '_>,
+    import: &Import<'_>,
+    binding: &Binding,
+) -> Result<PointerValue<'c>> {
+    Ok(match (binding, &import.ty) {
+        (Binding::Wasi, _) => wasi_callback(env, import),
+        (Binding::C(symbol), ExternType::Func(ty)) => {
+            let adaptor = emit_c_import(env, symbol, &env.module.types[ty.index()])?;
+            adaptor.as_global_value().as_pointer_value()
+        }
+        (Binding::C(_) | Binding::Host | Binding::Export { .. }, _) => env.types.ptr.const_null(),
+    })
+}
+
+/// What libwasirt defines for a WASI function.
+fn wasi_callback<'c>(env: &ModuleEnv<'c, '_>, import: &Import<'_>) -> PointerValue<'c> {
     let prefix = w2n_abi::wasi_symbol_prefix(import.module, import.name).unwrap_or_default();
     let symbol = format!("{prefix}{}", import.name);
     let callback =

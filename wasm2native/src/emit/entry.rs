@@ -2,7 +2,7 @@
 
 use inkwell::builder::Builder;
 use inkwell::module::Linkage;
-use inkwell::types::{BasicMetadataTypeEnum, BasicType};
+use inkwell::types::{BasicMetadataTypeEnum, BasicType, FunctionType};
 use inkwell::values::{BasicMetadataValueEnum, BasicValueEnum, FunctionValue, PointerValue};
 use std::mem::size_of;
 
@@ -11,7 +11,7 @@ use crate::env::{ModuleEnv, runtime};
 use crate::error::Result;
 use crate::translate::{call_results, returned_value};
 use crate::wasm::{ExternType, FuncIndex, FuncType};
-use w2n_abi::{RtFunc, ValueSlot, symbol};
+use w2n_abi::{RtFunc, ValueSlot, ValueType, symbol};
 
 /// `void (code, instance, slots)`: calls `code` with what is in the slots, puts its results there.
 pub fn emit_array_entry<'c>(
@@ -25,10 +25,8 @@ pub fn emit_array_entry<'c>(
     let builder = entry_builder(env, function);
     let [code, instance, slots] = pointer_params(function);
     let mut arguments: Vec<BasicMetadataValueEnum> = vec![instance.into()];
-    for (position, param) in ty.params.iter().enumerate() {
-        let address = slot_address(env, &builder, slots, position)?;
-        arguments.push(builder.build_load(env.types.value(*param), address, "argument")?.into());
-    }
+    arguments
+        .extend(load_slots(env, &builder, slots, &ty.params)?.into_iter().map(BasicMetadataValueEnum::from));
     let result_name = if ty.results.is_empty() { "" } else { "result" };
     let call = builder.build_indirect_call(env.types.func(ty), code, &arguments, result_name)?;
     call.set_call_convention(WASM_CALL_CONVENTION);
@@ -54,7 +52,7 @@ pub fn emit_host_entry<'c>(
     store_slots(env, &builder, slots, &params[1..])?;
     let host_call = runtime::declaration(env, RtFunc::HostCall);
     builder.build_call(host_call, &[params[0].into(), slots.into()], "")?;
-    let results = load_slots(env, &builder, slots, ty)?;
+    let results = load_slots(env, &builder, slots, &ty.results)?;
     match returned_value(&builder, function, &results)? {
         Some(value) => builder.build_return(Some(&value))?,
         None => builder.build_return(None)?,
@@ -76,16 +74,7 @@ pub fn emit_typed_exports(env: &ModuleEnv<'_, '_>) -> Result<()> {
 }
 
 fn emit_typed_export(env: &ModuleEnv<'_, '_>, name: &str, func: FuncIndex, ty: &FuncType) -> Result<()> {
-    let further_results = ty.results.len().saturating_sub(1);
-    let params: Vec<BasicMetadataTypeEnum> = std::iter::once(env.types.ptr.into())
-        .chain(ty.params.iter().map(|ty| env.types.value(*ty).into()))
-        .chain(std::iter::repeat_n(env.types.ptr.into(), further_results))
-        .collect();
-    let function_type = match ty.results.first() {
-        Some(result) => env.types.value(*result).fn_type(&params, false),
-        None => env.types.void.fn_type(&params, false),
-    };
-    let function = env.llvm.add_function(&env.symbols.typed_export(name), function_type, None);
+    let function = env.llvm.add_function(&env.symbols.typed_export(name), typed_function(env, ty), None);
     env.add_wasm_attributes(function);
     let builder = entry_builder(env, function);
     let params = function.get_params();
@@ -95,7 +84,7 @@ fn emit_typed_export(env: &ModuleEnv<'_, '_>, name: &str, func: FuncIndex, ty: &
     store_slots(env, &builder, slots, arguments)?;
     let reference = env.offset_pointer(&builder, instance, env.layout.func_ref(func))?;
     call_export(env, &builder, [instance, reference, slots])?;
-    let results = load_slots(env, &builder, slots, ty)?;
+    let results = load_slots(env, &builder, slots, &ty.results)?;
     for (pointer, result) in result_pointers.iter().zip(results.iter().skip(1)) {
         builder.build_store(pointer.into_pointer_value(), *result)?;
     }
@@ -104,6 +93,19 @@ fn emit_typed_export(env: &ModuleEnv<'_, '_>, name: &str, func: FuncIndex, ty: &
         None => builder.build_return(None)?,
     };
     Ok(())
+}
+
+/// Type of a typed C function, see [`emit_typed_exports`].
+pub(super) fn typed_function<'c>(env: &ModuleEnv<'c, '_>, ty: &FuncType) -> FunctionType<'c> {
+    let further_results = ty.results.len().saturating_sub(1);
+    let params: Vec<BasicMetadataTypeEnum> = std::iter::once(env.types.ptr.into())
+        .chain(ty.params.iter().map(|ty| env.types.value(*ty).into()))
+        .chain(std::iter::repeat_n(env.types.ptr.into(), further_results))
+        .collect();
+    match ty.results.first() {
+        Some(result) => env.types.value(*result).fn_type(&params, false),
+        None => env.types.void.fn_type(&params, false),
+    }
 }
 
 /// `w2n_call_export(instance, func_ref, slots)` of the runtime; after a trap it leaves zeros as the results.
@@ -120,13 +122,13 @@ fn call_export<'c>(
     Ok(())
 }
 
-fn entry_builder<'c>(env: &ModuleEnv<'c, '_>, function: FunctionValue<'c>) -> Builder<'c> {
+pub(super) fn entry_builder<'c>(env: &ModuleEnv<'c, '_>, function: FunctionValue<'c>) -> Builder<'c> {
     let builder = env.context.create_builder();
     builder.position_at_end(env.context.append_basic_block(function, "entry"));
     builder
 }
 
-fn pointer_params<const N: usize>(function: FunctionValue<'_>) -> [PointerValue<'_>; N] {
+pub(super) fn pointer_params<const N: usize>(function: FunctionValue<'_>) -> [PointerValue<'_>; N] {
     let params = function.get_params();
     std::array::from_fn(|position| params[position].into_pointer_value())
 }
@@ -156,7 +158,7 @@ fn slot_address<'c>(
     env.offset_pointer(builder, slots, (position * size_of::<ValueSlot>()) as u32)
 }
 
-fn store_slots<'c>(
+pub(super) fn store_slots<'c>(
     env: &ModuleEnv<'c, '_>,
     builder: &Builder<'c>,
     slots: PointerValue<'c>,
@@ -168,15 +170,15 @@ fn store_slots<'c>(
     Ok(())
 }
 
-fn load_slots<'c>(
+pub(super) fn load_slots<'c>(
     env: &ModuleEnv<'c, '_>,
     builder: &Builder<'c>,
     slots: PointerValue<'c>,
-    ty: &FuncType,
+    types: &[ValueType],
 ) -> Result<Vec<BasicValueEnum<'c>>> {
-    let load = |(position, ty): (usize, &w2n_abi::ValueType)| {
+    let load = |(position, ty): (usize, &ValueType)| {
         let address = slot_address(env, builder, slots, position)?;
-        Ok(builder.build_load(env.types.value(*ty), address, "result")?)
+        Ok(builder.build_load(env.types.value(*ty), address, "slot")?)
     };
-    ty.results.iter().enumerate().map(load).collect()
+    types.iter().enumerate().map(load).collect()
 }

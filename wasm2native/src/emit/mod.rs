@@ -4,10 +4,12 @@
 //! input and the optimisation level alone (INV-8), never on the number of threads.
 
 mod active_data;
+mod c_import;
 mod constant;
 mod descriptor;
 mod entry;
 mod init;
+mod program;
 mod start;
 
 use std::ops::Range;
@@ -20,9 +22,11 @@ use inkwell::targets::TargetMachine;
 use crate::env::ModuleEnv;
 use crate::env::module_env::EnvSettings;
 use crate::error::{CompileError, Result};
-use crate::options::{CodeOptions, ModuleKind, OptLevel, Policy};
+use crate::options::{CodeOptions, OptLevel};
 use crate::translate::{keep_dead_loads, translate_function};
 use crate::wasm::{DefinedFuncIndex, Module};
+pub use c_import::{c_prototype, c_symbol};
+pub use program::{Binding, Program, ProgramModule, Role};
 
 /// Part of a Wasm module that becomes one LLVM module.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,11 +43,11 @@ pub struct EmitSettings<'a> {
     /// How code is made.
     pub code: &'a CodeOptions,
     /// What the module becomes.
-    pub kind: ModuleKind,
+    pub role: Role<'a>,
+    /// What each of its imports is bound to.
+    pub bindings: &'a [Binding],
     /// Prefix of all symbols, a C identifier.
     pub prefix: &'a str,
-    /// What an executable may use.
-    pub policy: &'a Policy,
     /// Whether there is only one unit, so that its functions can be internal.
     pub single_unit: bool,
     /// For plugins: whether the descriptor is also exported as `w2n_module`.
@@ -115,9 +119,10 @@ pub fn emit_unit<'c>(
 fn emit_module_parts(env: &ModuleEnv<'_, '_>, settings: &EmitSettings<'_>) -> Result<()> {
     let initialize = init::emit_initialize(env)?;
     let descriptor = descriptor::emit_descriptor(env, settings, initialize)?;
-    match settings.kind {
-        ModuleKind::Plugin => entry::emit_typed_exports(env),
-        ModuleKind::Executable => start::emit_main(env, settings.policy, descriptor),
+    match settings.role {
+        Role::Plugin => entry::emit_typed_exports(env),
+        Role::Main(program) => start::emit_main(env, program, descriptor),
+        Role::Library => Ok(()),
     }
 }
 

@@ -43,8 +43,13 @@ impl Symbols {
 
     /// Typed C function of an export: `app_add`.
     pub fn typed_export(&self, export: &str) -> String {
-        format!("{}_{}", self.prefix, mangled(export))
+        typed_symbol(&self.prefix, export)
     }
+}
+
+/// C function of `name` in the module with this prefix: `app_add`.
+pub fn typed_symbol(prefix: &str, name: &str) -> String {
+    format!("{prefix}_{}", mangled(name))
 }
 
 /// `name` as the tail of a C identifier. See [`symbol::mangle`].

@@ -32,4 +32,8 @@ define_indices! {
     ElementIndex;
     /// Index of a data segment.
     DataIndex;
+    /// Place among the exports of a module.
+    ExportIndex;
+    /// Place of a module among those of an executable, in the order of instantiation.
+    ModuleIndex;
 }

@@ -6,6 +6,7 @@ mod branch_hints;
 mod const_expr;
 mod features;
 mod index;
+mod matching;
 mod module;
 mod names;
 mod parse;
@@ -15,8 +16,10 @@ pub use branch_hints::{BranchHint, BranchHints};
 pub use const_expr::{ConstExpr, ConstOp};
 pub use features::{SUPPORTED_FEATURES, refused_proposals};
 pub use index::{
-    DataIndex, DefinedFuncIndex, ElementIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TypeIndex,
+    DataIndex, DefinedFuncIndex, ElementIndex, ExportIndex, FuncIndex, GlobalIndex, MemoryIndex, ModuleIndex,
+    TableIndex, TypeIndex,
 };
+pub use matching::matches;
 pub use module::{
     AddressType, DataSegment, ElementItems, ElementSegment, Export, ExternType, Func, FuncType, Global,
     GlobalType, Import, Limits, MemoryType, Module, Refinement, SegmentMode, TableType, value_type,

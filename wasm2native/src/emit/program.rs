@@ -1,0 +1,61 @@
+//! What becomes of a module, and what its imports are bound to. Who decides is the driver; the compiled
+//! code, the descriptor and `main` only say it.
+
+use crate::options::Policy;
+use crate::wasm::{ExportIndex, ModuleIndex};
+
+/// What a module becomes.
+#[derive(Clone, Copy, Debug)]
+pub enum Role<'a> {
+    /// The main module of an executable: `main` goes with it, which starts all of the program.
+    Main(&'a Program<'a>),
+    /// Another module of an executable.
+    Library,
+    /// A plugin: typed C functions are exported.
+    Plugin,
+}
+
+/// What an import is bound to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Binding {
+    /// What the host gives when it instantiates the module.
+    Host,
+    /// A function of WASI.
+    Wasi,
+    /// The C function with this symbol.
+    C(String),
+    /// An export of another module of the program.
+    Export {
+        /// The other module.
+        module: ModuleIndex,
+        /// Which of its exports.
+        export: ExportIndex,
+    },
+}
+
+/// An executable.
+#[derive(Debug)]
+pub struct Program<'a> {
+    /// All modules, in the order of instantiation.
+    pub modules: Vec<ProgramModule<'a>>,
+    /// The one with the entry point.
+    pub main: ModuleIndex,
+    /// What it may use of its host.
+    pub policy: &'a Policy,
+}
+
+/// A module of an executable.
+#[derive(Debug)]
+pub struct ProgramModule<'a> {
+    /// Prefix of its symbols.
+    pub prefix: &'a str,
+    /// What each import is bound to.
+    pub bindings: &'a [Binding],
+}
+
+impl Program<'_> {
+    /// Whether any of its modules imports from WASI.
+    pub fn uses_wasi(&self) -> bool {
+        self.modules.iter().any(|module| module.bindings.contains(&Binding::Wasi))
+    }
+}
