@@ -8,7 +8,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use w2n_abi::{
-    FuncTypeDescriptor, HostBytes, HostPointer, REF_FUNC_TYPE_SHIFT, REF_NON_NULL, Slice, TypeIdentity,
+    FuncTypeDescriptor, HostBytes, HostPointer, REF_FUNC_TYPE_SHIFT, REF_NON_NULL, Slice, resolve_identity,
 };
 
 use crate::lock::Lock;
@@ -36,7 +36,8 @@ pub unsafe fn intern(types: &[FuncTypeDescriptor<HostPointer>]) -> Vec<u32> {
         key.clear();
         for ty in group {
             // SAFETY: the caller vouches for the module.
-            push_identity(unsafe { bytes(&ty.identity) }, &ids, &mut key);
+            let identity = unsafe { bytes(&ty.identity) };
+            resolve_identity(identity, &ids, |piece| key.extend_from_slice(piece));
         }
         // SAFETY: the caller vouches for the module.
         let encodings = group.iter().map(|ty| unsafe { bytes(&ty.encoding) });
@@ -44,26 +45,6 @@ pub unsafe fn intern(types: &[FuncTypeDescriptor<HostPointer>]) -> Vec<u32> {
         ids.extend((0..group.len() as u32).map(|position| first_id + position));
     }
     ids
-}
-
-/// The identity with ids in place of indices. Its length goes first, so that groups cannot be confused.
-fn push_identity(identity: &[u8], ids: &[u32], key: &mut Vec<u8>) {
-    key.extend((identity.len() as u32).to_le_bytes());
-    let mut rest = identity;
-    while let Some((&byte, tail)) = rest.split_first() {
-        key.push(byte);
-        rest = tail;
-        if byte != TypeIdentity::InGroup as u8 && byte != TypeIdentity::Earlier as u8 {
-            continue;
-        }
-        let Some((number, tail)) = rest.split_first_chunk::<4>() else { return };
-        let mut number = u32::from_le_bytes(*number);
-        if byte == TypeIdentity::Earlier as u8 {
-            number = ids.get(number as usize).copied().unwrap_or(0);
-        }
-        key.extend(number.to_le_bytes());
-        rest = tail;
-    }
 }
 
 /// The id of the first type of a group.

@@ -92,6 +92,27 @@ pub enum TypeIdentity {
     Earlier = 2,
 }
 
+/// Reads the identity of a type with `ids` in place of indices of earlier types, and gives it to `push` piece
+/// by piece. Its length goes first, so that identities in a row cannot be confused.
+pub fn resolve_identity(identity: &[u8], ids: &[u32], mut push: impl FnMut(&[u8])) {
+    push(&(identity.len() as u32).to_le_bytes());
+    let mut rest = identity;
+    while let Some((&byte, tail)) = rest.split_first() {
+        push(&[byte]);
+        rest = tail;
+        if byte != TypeIdentity::InGroup as u8 && byte != TypeIdentity::Earlier as u8 {
+            continue;
+        }
+        let Some((number, tail)) = rest.split_first_chunk::<4>() else { return };
+        let mut number = u32::from_le_bytes(*number);
+        if byte == TypeIdentity::Earlier as u8 {
+            number = ids.get(number as usize).copied().unwrap_or(0);
+        }
+        push(&number.to_le_bytes());
+        rest = tail;
+    }
+}
+
 /// In the word that refines a reference type ([`crate::ExternDescriptor::ref_type`]): it is not nullable.
 pub const REF_NON_NULL: u32 = 1;
 

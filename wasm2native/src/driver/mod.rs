@@ -27,7 +27,7 @@ use crate::backend::target::TargetSpec;
 use crate::emit::{EmitSettings, Program, Role, Unit, partition};
 use crate::error::{ErrorKind, Result};
 use crate::options::{DebugInfo, Options, OutputKind};
-use crate::wasm::{self, Module, ModuleIndex};
+use crate::wasm::{self, Module, ModuleIndex, TypeIds};
 use compile::{ModuleJob, Tools, compile_objects, compile_to_bytes};
 use console::Console;
 use input::Input;
@@ -80,7 +80,9 @@ impl Run<'_> {
         let options = self.options;
         let output = Output::plan(options, inputs)?;
         let target = TargetSpec::resolve(&options.target)?;
-        let sources = inputs.iter().map(|input| self.parse(input)).collect::<Result<Vec<_>>>()?;
+        let mut type_ids = TypeIds::default();
+        let sources =
+            inputs.iter().map(|input| self.parse(input, &mut type_ids)).collect::<Result<Vec<_>>>()?;
         let native = NativeCode::prepare(self)?;
         let plan = program::plan(sources, &native, options, self.console)?;
         let program = plan.program(&options.policy);
@@ -103,13 +105,14 @@ impl Run<'_> {
         }
     }
 
-    fn parse<'a>(self, input: &'a Input) -> Result<Source<'a>> {
+    fn parse<'a>(self, input: &'a Input, type_ids: &mut TypeIds) -> Result<Source<'a>> {
         let path = input.shown_path();
         self.console.verbose(|| format!("reading {} ({} bytes)", path.display(), input.bytes.len()));
         let parse = || wasm::parse(&input.bytes, &input.stem.to_string_lossy());
         let module = self.timing.measure(Phase::Parse, parse).map_err(|error| error.in_file(path))?;
         let prefix = self.options.module_name.clone().unwrap_or_else(|| symbol_prefix(&input.stem));
-        Ok(Source { input, module, prefix })
+        let type_ids = type_ids.number(&module);
+        Ok(Source { input, module, prefix, type_ids })
     }
 
     fn module_job<'a>(
@@ -122,7 +125,7 @@ impl Run<'_> {
         Self: 'a,
     {
         let options = self.options;
-        let Source { input, module, prefix } = &plan.sources[at.index()];
+        let Source { input, module, prefix, .. } = &plan.sources[at.index()];
         let units = match artifact(options.output_kind) {
             Artifact::Object => partition(module, options.code.opt_level),
             // Text of several LLVM modules cannot be joined into one.

@@ -15,7 +15,7 @@ use super::prefix::symbol_prefix;
 use crate::emit::{Binding, Program, ProgramModule, c_symbol};
 use crate::error::{CompileError, Result, shown_name};
 use crate::options::{ModuleKind, Options, OutputKind, Policy};
-use crate::wasm::{self, ExportIndex, ExternType, FuncType, Import, Module, ModuleIndex};
+use crate::wasm::{self, ExportIndex, ExternType, FuncType, Import, Module, ModuleIndex, TypeIn};
 use w2n_abi::is_wasi_module;
 
 /// Import module of what a linker of Wasm objects leaves open, whoever provides it.
@@ -30,6 +30,8 @@ pub struct Source<'a> {
     pub module: Module<'a>,
     /// Prefix of its symbols.
     pub prefix: String,
+    /// Numbers of its function types, which equal types of all modules share.
+    pub type_ids: Vec<u32>,
 }
 
 /// What is to be made.
@@ -250,7 +252,8 @@ impl<'p> Resolver<'p> {
             return Err(with_offers(CompileError::input(message), &exporter.module));
         };
         let given = &exports[position].ty;
-        if !wasm::matches(&importer.module, &import.ty, &exporter.module, given) {
+        let wanted = TypeIn { ty: &import.ty, ids: &importer.type_ids };
+        if !wasm::matches(wanted, TypeIn { ty: given, ids: &exporter.type_ids }) {
             return Err(CompileError::input(format!(
                 "imports `{}` as {}, but {} exports it as {}",
                 named(import),

@@ -19,7 +19,7 @@ pub use index::{
     DataIndex, DefinedFuncIndex, ElementIndex, ExportIndex, FuncIndex, GlobalIndex, MemoryIndex, ModuleIndex,
     TableIndex, TypeIndex,
 };
-pub use matching::matches;
+pub use matching::{TypeIds, TypeIn, matches};
 pub use module::{
     AddressType, DataSegment, ElementItems, ElementSegment, Export, ExternType, Func, FuncType, Global,
     GlobalType, Import, Limits, MemoryType, Module, Refinement, SegmentMode, TableType, value_type,
