@@ -63,7 +63,7 @@ pub struct CodeOptions {
     pub relaxed_simd: RelaxedSimd,
     /// Debug information.
     pub debug_info: DebugInfo,
-    /// `--strict-traps`: memory accesses trap exactly in the order written.
+    /// `--strict-traps`: after every trap the state is as if all operators before it had run and no other.
     pub strict_traps: bool,
     /// Keep value and block names (for `-emit-llvm` and tests); costs time.
     pub keep_ir_names: bool,

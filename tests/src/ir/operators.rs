@@ -32,6 +32,11 @@ impl OperatorInfo {
         self.method.strip_prefix("visit_").is_some_and(|method| method == name.replace('.', "_"))
     }
 
+    /// Its name in the specification, as far as that is a type and an operation: `i32.load8_s`.
+    pub fn name(&self) -> String {
+        self.method.strip_prefix("visit_").unwrap_or(self.method).replacen('_', ".", 1)
+    }
+
     /// The operator that the specification calls `name`.
     pub fn by_name(name: &str) -> Option<&'static Self> {
         OPERATORS.iter().find(|operator| operator.is_called(name))

@@ -43,7 +43,7 @@ Code:
   -march=CPU -mcpu=CPU  the processor to compile for, or native (default: x86-64)
   --target=TRIPLE       the machine to compile for (default: this one)
   --bounds-checks=HOW   guard: guard pages (default); software: a compare before each access
-  --strict-traps        memory accesses trap exactly in the order written
+  --strict-traps        after every trap all earlier stores have happened, and no later one
   -C relaxed-simd=HOW   deterministic: the same results on every machine (default); native: the fastest
 
 What an executable may use beside its arguments and standard streams:

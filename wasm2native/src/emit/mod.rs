@@ -104,9 +104,7 @@ pub fn emit_unit<'c>(
         debug.finish();
     }
     promote_locals(&env, machine)?;
-    if !settings.code.strict_traps {
-        keep_dead_loads(&env)?;
-    }
+    keep_dead_loads(&env)?;
     if cfg!(debug_assertions) || settings.code.keep_ir_names {
         env.llvm
             .verify()

@@ -6,7 +6,7 @@ use inkwell::values::{BasicValue, BasicValueEnum, PointerValue};
 
 use super::alias::AliasClass;
 use super::module_env::ModuleEnv;
-use crate::error::Result;
+use crate::error::{CompileError, Result};
 
 /// Where something is that hangs off the instance.
 #[derive(Clone, Copy, Debug)]
@@ -75,6 +75,11 @@ impl<'c> Place<'c> {
         let address = self.address(env, builder, instance)?;
         let store = builder.build_store(address, value)?;
         env.alias.mark(store, AliasClass::InstanceState);
+        if env.options.strict_traps {
+            // LLVM keeps the order of volatile operations only among themselves, so that a global would be
+            // set behind the loop whose accesses trap.
+            store.set_volatile(true).map_err(|error| CompileError::internal(error.to_string()))?;
+        }
         Ok(())
     }
 
