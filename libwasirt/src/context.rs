@@ -17,6 +17,8 @@ pub struct Context {
     pub environ: StringList,
     /// How guest paths are opened.
     pub resolver: Resolver,
+    /// Whether what the guest writes to a terminal reaches it as it is.
+    pub allow_escapes: bool,
     /// Whether to tell the user that a directory is missing.
     pub hint: MissingDirHint,
 }

@@ -9,6 +9,7 @@ use rustix::fs::fstat;
 use rustix::termios::isatty;
 
 use crate::errno::Errno;
+use crate::terminal::EscapeFilter;
 use crate::types::{Access, Fd, FdFlags, FileType, Rights};
 
 /// The host's file behind a descriptor.
@@ -46,9 +47,25 @@ pub struct Descriptor {
     pub nonblocking: bool,
     /// Name of a granted directory, for `fd_prestat_get`; `None` for everything else.
     pub preopen_name: Option<Vec<u8>>,
+    /// Makes escapes visible, where it is a terminal and they are not allowed.
+    pub escape_filter: Option<EscapeFilter>,
 }
 
 impl Descriptor {
+    /// A descriptor with these rights, that can be changed and passes nothing on.
+    pub fn new(file: HostFile, file_type: FileType, rights: Rights) -> Self {
+        Self {
+            file,
+            file_type,
+            rights,
+            inheriting: Rights::NONE,
+            access: Access::ReadWrite,
+            nonblocking: false,
+            preopen_name: None,
+            escape_filter: None,
+        }
+    }
+
     /// A descriptor for one of the process's standard streams; `direction` says which way data goes.
     /// A stream that the process was started without is `None`.
     ///
@@ -59,15 +76,19 @@ impl Descriptor {
         let transfer = Rights(Rights::FD_READ.0 | Rights::FD_WRITE.0);
         let applicable = applicable_rights(file_type, file).without(Rights::MUTATING).without(transfer);
         let rights = Rights(applicable.0 | direction.0);
-        Some(Self {
-            file: HostFile::Stdio(file),
-            file_type,
-            rights,
-            inheriting: Rights::NONE,
-            access: Access::ReadWrite,
-            nonblocking: false,
-            preopen_name: None,
-        })
+        Some(Self::new(HostFile::Stdio(file), file_type, rights))
+    }
+
+    /// A descriptor for a stream socket that the host does not wait on.
+    pub fn socket(socket: OwnedFd) -> Self {
+        Self::new(HostFile::Owned(socket), FileType::SocketStream, Rights::SOCKET)
+    }
+
+    /// The descriptor, with a filter for escapes if it is a terminal and they are not allowed.
+    pub fn filtered(mut self, allow_escapes: bool) -> Self {
+        let is_terminal = self.file_type == FileType::CharacterDevice && isatty(&self.file);
+        self.escape_filter = (is_terminal && !allow_escapes).then(EscapeFilter::default);
+        self
     }
 
     /// A descriptor for a granted directory.
@@ -80,13 +101,10 @@ impl Descriptor {
             Access::ReadOnly => Rights::DIRECTORY.without(Rights::MUTATING),
         };
         Self {
-            file: HostFile::Owned(directory),
-            file_type: FileType::Directory,
-            rights,
             inheriting: Rights::INHERITABLE,
             access,
-            nonblocking: false,
             preopen_name: Some(name),
+            ..Self::new(HostFile::Owned(directory), FileType::Directory, rights)
         }
     }
 
@@ -139,17 +157,30 @@ pub fn applicable_rights(file_type: FileType, file: BorrowedFd<'_>) -> Rights {
 }
 
 /// All descriptors of a guest.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct FdTable {
     slots: Vec<Option<Descriptor>>,
     /// No slot below this one is free.
     first_free: usize,
+    /// Descriptors that are open.
+    open_count: usize,
+    /// How many may be.
+    max_open: usize,
+}
+
+impl Default for FdTable {
+    fn default() -> Self {
+        Self { slots: Vec::new(), first_free: 0, open_count: 0, max_open: usize::MAX }
+    }
 }
 
 impl FdTable {
-    /// Gives `descriptor` the lowest free number, as POSIX has it. The table grows with the number of
-    /// host files that are open, which the host limits.
+    /// Gives `descriptor` the lowest free number, as POSIX has it, or answers `MFILE` past the limit. The
+    /// table grows with the number of host files that are open, which the host limits.
     pub fn insert(&mut self, descriptor: Descriptor) -> Result<Fd, Errno> {
+        if self.open_count >= self.max_open {
+            return Err(Errno::MFile);
+        }
         let free = (self.first_free..self.slots.len()).find(|&index| self.slots[index].is_none());
         let index = free.unwrap_or(self.slots.len());
         let number = u32::try_from(index).map_err(|_| Errno::NFile)?;
@@ -158,12 +189,24 @@ impl FdTable {
         }
         self.slots[index] = Some(descriptor);
         self.first_free = index + 1;
+        self.open_count += 1;
         Ok(Fd(number))
+    }
+
+    /// Lets at most `max_open` descriptors be open at a time.
+    pub fn limit(&mut self, max_open: usize) {
+        self.max_open = max_open;
+    }
+
+    /// Number of descriptors that are open.
+    pub fn open_count(&self) -> usize {
+        self.open_count
     }
 
     /// Gives `descriptor` the next number after all that are in use or reserved: for what the program
     /// is started with, so that granted directories stand at 3 even where a standard stream is closed.
     pub fn push(&mut self, descriptor: Option<Descriptor>) {
+        self.open_count += usize::from(descriptor.is_some());
         self.slots.push(descriptor);
     }
 
@@ -215,6 +258,7 @@ impl FdTable {
         let index = fd.0 as usize;
         let removed = self.slots.get_mut(index).and_then(Option::take).ok_or(Errno::BadF)?;
         self.first_free = self.first_free.min(index);
+        self.open_count -= 1;
         Ok(removed)
     }
 

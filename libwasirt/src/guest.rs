@@ -153,6 +153,18 @@ impl GuestBuffers<'_> {
         self.vectors.len() as i32
     }
 
+    /// The first bytes of the buffers, at most `max_bytes`.
+    pub fn copy(&self, max_bytes: usize) -> Vec<u8> {
+        let mut copy = Vec::new();
+        for vector in &self.vectors {
+            let len = vector.iov_len.min(max_bytes - copy.len());
+            // SAFETY: `buffers` checked each vector, and no reference that can write is alive: `self`
+            // borrows the memory.
+            copy.extend_from_slice(unsafe { core::slice::from_raw_parts(vector.iov_base.cast::<u8>(), len) });
+        }
+        copy
+    }
+
     /// Bytes of all buffers together.
     pub fn size_bytes(&self) -> u64 {
         self.vectors.iter().map(|vector| vector.iov_len as u64).sum()

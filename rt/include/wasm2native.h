@@ -62,6 +62,7 @@ extern "C" {
 #define W2N_TRAP_STACK_OVERFLOW 10u
 #define W2N_TRAP_HOST_ERROR 11u
 #define W2N_TRAP_EXIT 12u
+#define W2N_TRAP_TIMEOUT 20u
 
 /* Link errors: why a module could not be instantiated. */
 #define W2N_ERROR_UNKNOWN_IMPORT 0x101u

@@ -12,7 +12,7 @@ use w2n_abi::{
     PAGE_SIZE_BYTES, PRE_GUARD_BYTES,
 };
 
-use crate::{instance, registry, thread};
+use crate::{budget, instance, registry, thread};
 
 /// How compiled code keeps its accesses inside a memory.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -69,6 +69,7 @@ impl Memory {
 impl Drop for Memory {
     fn drop(&mut self) {
         registry::remove(self.mapping as usize);
+        budget::give_back(self.vm.length_bytes);
         // SAFETY: the mapping is this memory's own, and nothing refers to a memory that is dropped.
         unsafe { libc::munmap(self.mapping.cast(), self.mapping_len) };
     }
@@ -80,10 +81,12 @@ pub fn grow(memory: &mut HostMemory, delta_pages: u64) -> Option<u64> {
     let new_pages = old_pages.checked_add(delta_pages).filter(|pages| *pages <= memory.max_pages)?;
     if delta_pages > 0 {
         let opened = memory.base.wrapping_byte_add(memory.length_bytes as usize);
-        let opened_bytes = (delta_pages * PAGE_SIZE_BYTES) as usize;
+        let opened_bytes = delta_pages * PAGE_SIZE_BYTES;
+        budget::take(opened_bytes)?;
+        let protection = libc::PROT_READ | libc::PROT_WRITE;
         // SAFETY: the range is inside the reservation, because `max_pages` is.
-        let status = unsafe { libc::mprotect(opened, opened_bytes, libc::PROT_READ | libc::PROT_WRITE) };
-        if status != 0 {
+        if unsafe { libc::mprotect(opened, opened_bytes as usize, protection) } != 0 {
+            budget::give_back(opened_bytes);
             return None;
         }
         memory.length_bytes = new_pages * PAGE_SIZE_BYTES;

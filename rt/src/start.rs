@@ -11,6 +11,7 @@ use w2n_abi::*;
 
 use crate::api::{call_func, find_export, type_of};
 use crate::instance;
+use crate::policy;
 use crate::text::{Text, bytes};
 use crate::trap;
 
@@ -19,6 +20,9 @@ const START_FAILED_STATUS: c_int = 1;
 
 /// Room for a message with a backtrace of [`MAX_TRAP_FRAMES`] frames; C++ and Rust names are long.
 const MESSAGE_BYTES: usize = 64 << 10;
+
+/// Room for what the policy says about limits, or for a complaint about a variable.
+const POLICY_BYTES: usize = 1024;
 
 type WasiInit = unsafe extern "C" fn(*const StartInfo<HostPointer>, c_int, *mut *mut c_char) -> HostPointer;
 
@@ -31,13 +35,30 @@ pub unsafe extern "C" fn w2n_start(
 ) -> c_int {
     // SAFETY: the compiler emits the call with valid constant data, and `argv` is that of `main`.
     unsafe {
-        let info = &*info;
+        let mut buffer = [0; POLICY_BYTES];
+        let mut text = Text::new(&mut buffer);
+        let Some(info) = policy::of_this_run(&*info, &mut text) else {
+            let len = text.written_len();
+            print(libc::STDERR_FILENO, &buffer[..len]);
+            return START_FAILED_STATUS;
+        };
+        if info.help != 0 {
+            policy::describe(&info, &mut text);
+            let len = text.written_len();
+            print(libc::STDOUT_FILENO, &buffer[..len]);
+        } else if policy::enforce(&info).is_none() {
+            print(libc::STDERR_FILENO, b"wasm2native: the limits cannot be set on this machine\n");
+            return START_FAILED_STATUS;
+        }
         let mut env = null_mut();
         if !info.wasi_init.is_null() {
-            env = core::mem::transmute::<HostPointer, WasiInit>(info.wasi_init)(info, argc, argv);
+            env = core::mem::transmute::<HostPointer, WasiInit>(info.wasi_init)(&info, argc, argv);
             if env.is_null() {
                 return START_FAILED_STATUS;
             }
+        }
+        if info.help != 0 {
+            return 0;
         }
         let mut report = W2nTrap::EMPTY;
         match run(&*info.module.cast(), bytes(&info.entry), env, &mut report) {
@@ -111,15 +132,15 @@ fn finish(status: u32, report: &W2nTrap) -> c_int {
     let mut text = Text::new(&mut buffer);
     trap::render(report, &mut text);
     let len = text.written_len();
-    print_error(&buffer[..len]);
+    print(libc::STDERR_FILENO, &buffer[..len]);
     if TrapCode::from_number(status).is_some() { TRAP_EXIT_STATUS } else { START_FAILED_STATUS }
 }
 
-fn print_error(mut message: &[u8]) {
+fn print(stream: c_int, mut message: &[u8]) {
     while !message.is_empty() {
         // SAFETY: the buffer is valid.
-        let written = unsafe { libc::write(libc::STDERR_FILENO, message.as_ptr().cast(), message.len()) };
-        // Nowhere to say that standard error is gone.
+        let written = unsafe { libc::write(stream, message.as_ptr().cast(), message.len()) };
+        // Nowhere to say that the stream is gone.
         let Ok(written @ 1..) = usize::try_from(written) else { return };
         message = &message[written..];
     }

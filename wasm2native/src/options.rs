@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use w2n_abi::{Limits, PolicyWord};
+
 /// `-O…`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OptLevel {
@@ -90,14 +92,41 @@ pub struct EnvGrant {
 }
 
 /// What a produced executable may use of its host, baked in.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Policy {
     /// `--dir`
     pub dirs: Vec<DirGrant>,
     /// `--env`
     pub env: Vec<EnvGrant>,
-    /// `--sealed`
-    pub sealed: bool,
+    /// `--tcplisten`: `HOST:PORT`
+    pub listeners: Vec<String>,
+    /// `--allow-escapes`
+    pub allow_escapes: bool,
+    /// `--max-memory`, `--stack-size`, `--max-fds`, `--timeout`
+    pub limits: Limits,
+    /// `--policy`, `--sealed`
+    pub word: PolicyWord,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            dirs: Vec::new(),
+            env: Vec::new(),
+            listeners: Vec::new(),
+            allow_escapes: false,
+            limits: Limits::NONE,
+            word: PolicyWord::default(),
+        }
+    }
+}
+
+impl Policy {
+    /// Whether anything is granted, limited or said about it.
+    pub fn says_something(&self) -> bool {
+        let grants = !self.dirs.is_empty() || !self.env.is_empty() || !self.listeners.is_empty();
+        grants || self.allow_escapes || self.limits != Limits::NONE || self.word != PolicyWord::Open
+    }
 }
 
 /// What the linker is to make of the module.

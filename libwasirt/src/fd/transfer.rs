@@ -11,6 +11,7 @@ use crate::context::Context;
 use crate::errno::{Errno, last_host_error};
 use crate::fd_table::{Descriptor, HostFile};
 use crate::guest::{GuestBuffers, GuestMemory};
+use crate::terminal::{EscapeFilter, MAX_FILTERED_BYTES};
 use crate::types::{Fd, FileType, GuestPtr, Rights};
 
 /// Bytes that a pipe takes without waiting when it is ready to be written: POSIX's PIPE_BUF.
@@ -44,7 +45,7 @@ pub fn fd_read(
 /// Writes the buffers in order at the file's position, or at the end under `APPEND`; writes the number
 /// of bytes to `nwritten`. At most 1024 buffers are taken. `BADF`: not open, a directory, or not open for
 /// writing. `FAULT`: a pointer is out of bounds; nothing was written. `AGAIN`: `NONBLOCK`, and no room.
-/// `PIPE`: nobody reads the other end. `FBIG`, `NOSPC`, `DQUOT`, `IO`: as the host has it.
+/// `PIPE`: nobody reads the other end. To a terminal, escapes go only if they were allowed. `FBIG`, `NOSPC`, `DQUOT`, `IO`: as the host has it.
 pub fn fd_write(
     context: &mut Context,
     mut memory: GuestMemory<'_>,
@@ -60,12 +61,34 @@ pub fn fd_write(
         // The host's file waits until all is written. So much goes through when it is ready at all.
         buffers.truncate(PIPE_BUFFER_SIZE_BYTES);
     }
-    // SAFETY: the buffers are checked guest memory, which the kernel only reads.
-    let count = transfer(descriptor, PollFlags::OUT, |file| unsafe {
-        libc::writev(file, buffers.as_ptr(), buffers.count())
-    })?;
+    let count = match &descriptor.escape_filter {
+        Some(filter) => write_filtered(descriptor, filter, &buffers)?,
+        // SAFETY: the buffers are checked guest memory, which the kernel only reads.
+        None => transfer(descriptor, PollFlags::OUT, |file| unsafe {
+            libc::writev(file, buffers.as_ptr(), buffers.count())
+        })?,
+    };
     context.hint.note_output(fd, &buffers);
     memory.write_u32(nwritten, count)
+}
+
+/// Writes what a terminal may see of the first bytes of the buffers; answers how many bytes that was about.
+fn write_filtered(
+    descriptor: &Descriptor,
+    filter: &EscapeFilter,
+    buffers: &GuestBuffers<'_>,
+) -> Result<u32, Errno> {
+    let bytes = buffers.copy(MAX_FILTERED_BYTES);
+    let visible = filter.filtered(&bytes);
+    let mut rest = visible.as_slice();
+    while !rest.is_empty() {
+        // SAFETY: the kernel reads a slice of ours.
+        let written = transfer(descriptor, PollFlags::OUT, |file| unsafe {
+            libc::write(file, rest.as_ptr().cast(), rest.len())
+        })?;
+        rest = rest.get(written as usize..).unwrap_or_default();
+    }
+    Ok(bytes.len() as u32)
 }
 
 /// witx `fd_pread(fd: fd, iovs: iovec_array, offset: filesize) -> nread: size`.

@@ -52,7 +52,7 @@ pub fn path_open(
     request.check_rights(directory)?;
     memory.check(opened_fd, 4)?;
     let path = GuestPath::read(&memory, path, path_len)?;
-    let opened = request.open(context.resolver, directory, &path)?;
+    let opened = request.open(context.resolver, directory, &path)?.filtered(context.allow_escapes);
     let number = context.fds.insert(opened)?;
     memory.write_u32(opened_fd, number.0)
 }
@@ -133,13 +133,10 @@ impl Request {
             rights = rights.without(Rights::MUTATING);
         }
         Ok(Descriptor {
-            file: HostFile::Owned(file),
-            file_type,
-            rights,
             inheriting: if is_directory { directory.inheriting } else { Rights::NONE },
             access: directory.access,
             nonblocking: self.fd_flags.contains(FdFlags::NONBLOCK),
-            preopen_name: None,
+            ..Descriptor::new(HostFile::Owned(file), file_type, rights)
         })
     }
 

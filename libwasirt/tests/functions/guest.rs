@@ -176,30 +176,14 @@ impl Guest {
     pub fn insert_socket(&mut self, socket: std::os::fd::OwnedFd) -> Fd {
         let file_type = file_type_of(socket.as_fd()).expect("asking a socket");
         let rights = applicable_rights(file_type, socket.as_fd());
-        let descriptor = Descriptor {
-            file: HostFile::Owned(socket),
-            file_type,
-            rights,
-            inheriting: Rights::NONE,
-            access: Access::ReadWrite,
-            nonblocking: false,
-            preopen_name: None,
-        };
+        let descriptor = Descriptor::new(HostFile::Owned(socket), file_type, rights);
         self.context.fds.insert(descriptor).expect("there is a number")
     }
 
     /// Gives the guest one end of a pipe, with all rights of one.
     #[allow(dead_code, reason = "the tests of files have pipes of their own kind")]
     pub fn insert_stream(&mut self, end: std::os::fd::OwnedFd) -> Fd {
-        let descriptor = Descriptor {
-            file: HostFile::Owned(end),
-            file_type: FileType::Unknown,
-            rights: Rights::STREAM,
-            inheriting: Rights::NONE,
-            access: Access::ReadWrite,
-            nonblocking: false,
-            preopen_name: None,
-        };
+        let descriptor = Descriptor::new(HostFile::Owned(end), FileType::Unknown, Rights::STREAM);
         self.context.fds.insert(descriptor).expect("there is a number")
     }
 

@@ -35,15 +35,8 @@ fn tell(guest: &mut Guest, fd: Fd) -> Result<u64, Errno> {
 
 /// A descriptor for one end of a pipe.
 fn add_pipe_end(guest: &mut Guest, end: impl Into<OwnedFd>, rights: Rights) -> Fd {
-    let descriptor = Descriptor {
-        file: HostFile::Owned(end.into()),
-        file_type: FileType::Unknown,
-        rights: Rights(rights.0 | Rights::FD_FDSTAT_SET_FLAGS.0 | Rights::POLL_FD_READWRITE.0),
-        inheriting: Rights::NONE,
-        access: Access::ReadWrite,
-        nonblocking: false,
-        preopen_name: None,
-    };
+    let rights = Rights(rights.0 | Rights::FD_FDSTAT_SET_FLAGS.0 | Rights::POLL_FD_READWRITE.0);
+    let descriptor = Descriptor::new(HostFile::Owned(end.into()), FileType::Unknown, rights);
     guest.context.fds.insert(descriptor).unwrap()
 }
 

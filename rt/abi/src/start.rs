@@ -18,10 +18,76 @@ pub struct StartInfo<P> {
     pub dirs: Slice<P>,
     /// Baked-in environment: [`EnvGrant`].
     pub env: Slice<P>,
-    /// 1: ignore `W2N_DIR` and `W2N_ENV` (`--sealed`).
-    pub sealed: u32,
+    /// Addresses to listen on, `HOST:PORT`: [`Slice`] of bytes each.
+    pub listeners: Slice<P>,
+    /// What the program may use of the machine.
+    pub limits: Limits,
+    /// [`PolicyWord`]
+    pub policy: u32,
+    /// 1: what the guest writes to a terminal reaches it as it is (`--allow-escapes`).
+    pub allow_escapes: u32,
+    /// 1: print what the program may use, and run nothing. 0 in the executable; the runtime sets it in its
+    /// copy, for `wasi_init` to see.
+    pub help: u32,
     /// Zero.
     pub reserved: u32,
+}
+
+/// Upper bounds, each [`NO_LIMIT`] or a number.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of all linear memories and tables together (`--max-memory`).
+    pub memory_bytes: u64,
+    /// Bytes of the stack that Wasm code runs on (`--stack-size`).
+    pub stack_bytes: u64,
+    /// Descriptors that the guest has open at a time (`--max-fds`).
+    pub descriptors: u64,
+    /// Nanoseconds of wall clock from start to end (`--timeout`).
+    pub time_ns: u64,
+}
+
+/// A limit that is none.
+pub const NO_LIMIT: u64 = u64::MAX;
+
+impl Limits {
+    /// No limits.
+    pub const NONE: Self =
+        Self { memory_bytes: NO_LIMIT, stack_bytes: NO_LIMIT, descriptors: NO_LIMIT, time_ns: NO_LIMIT };
+}
+
+/// What a run may do about the policy that was baked in (`--policy`). A run can choose a stricter word, never
+/// a laxer one; limits can be tightened under each of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u32)]
+pub enum PolicyWord {
+    /// Widen it, and set limits anew.
+    #[default]
+    Open = 0,
+    /// Only take some of it.
+    Bound = 1,
+    /// Nothing: the variables that grant are ignored.
+    Sealed = 2,
+}
+
+impl PolicyWord {
+    /// Word by word, as an option or a variable has it.
+    pub const NAMES: [(&str, Self); 3] =
+        [("open", Self::Open), ("bound", Self::Bound), ("sealed", Self::Sealed)];
+
+    /// The word with this number; what is no word counts as the strictest.
+    pub fn from_number(number: u32) -> Self {
+        match number {
+            0 => Self::Open,
+            1 => Self::Bound,
+            _ => Self::Sealed,
+        }
+    }
+
+    /// How it is written.
+    pub fn name(self) -> &'static str {
+        Self::NAMES[self as usize].0
+    }
 }
 
 /// `--dir HOST[::GUEST][:ro]`
@@ -57,3 +123,30 @@ pub const DIR_VARIABLE: &str = "W2N_DIR";
 
 /// Environment variable with environment granted at run time.
 pub const ENV_VARIABLE: &str = "W2N_ENV";
+
+/// Environment variable with addresses to listen on, granted at run time.
+pub const LISTEN_VARIABLE: &str = "W2N_TCPLISTEN";
+
+/// Environment variable: `1` lets escapes through to a terminal, `0` does not.
+pub const ESCAPES_VARIABLE: &str = "W2N_ALLOW_ESCAPES";
+
+/// Environment variable with a [`PolicyWord`].
+pub const POLICY_VARIABLE: &str = "W2N_POLICY";
+
+/// Environment variable that asks for the policy instead of a run.
+pub const HELP_VARIABLE: &str = "W2N_HELP";
+
+/// Environment variable for [`Limits::memory_bytes`].
+pub const MAX_MEMORY_VARIABLE: &str = "W2N_MAX_MEMORY";
+
+/// Environment variable for [`Limits::stack_bytes`].
+pub const STACK_SIZE_VARIABLE: &str = "W2N_STACK_SIZE";
+
+/// Environment variable for [`Limits::descriptors`].
+pub const MAX_FDS_VARIABLE: &str = "W2N_MAX_FDS";
+
+/// Environment variable for [`Limits::time_ns`].
+pub const TIMEOUT_VARIABLE: &str = "W2N_TIMEOUT";
+
+/// Smallest stack that Wasm code can run on.
+pub const MIN_STACK_BYTES: u64 = 64 << 10;

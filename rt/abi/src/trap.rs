@@ -17,6 +17,7 @@ macro_rules! for_each_trap_code {
             StackOverflow = 10, "call stack exhausted";
             HostError = 11, "host function failed";
             Exit = 12, "exit";
+            Timeout = 20, "time limit exceeded";
         }
     };
 }

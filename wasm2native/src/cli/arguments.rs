@@ -69,6 +69,20 @@ pub struct Arguments {
     pub dirs: Vec<String>,
     #[arg(long = "env", action = ArgAction::Append)]
     pub env: Vec<String>,
+    #[arg(long, action = ArgAction::Append)]
+    pub tcplisten: Vec<String>,
+    #[arg(long)]
+    pub allow_escapes: bool,
+    #[arg(long)]
+    pub max_memory: Option<String>,
+    #[arg(long)]
+    pub stack_size: Option<String>,
+    #[arg(long)]
+    pub max_fds: Option<String>,
+    #[arg(long)]
+    pub timeout: Option<String>,
+    #[arg(long, value_enum)]
+    pub policy: Option<PolicyName>,
     #[arg(long)]
     pub sealed: bool,
 
@@ -132,6 +146,14 @@ pub enum Level {
 pub enum Bounds {
     Guard,
     Software,
+}
+
+/// `--policy`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PolicyName {
+    Open,
+    Bound,
+    Sealed,
 }
 
 /// `--color`

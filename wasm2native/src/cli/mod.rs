@@ -3,6 +3,7 @@
 
 mod arguments;
 mod convert;
+mod policy;
 mod report;
 mod spelling;
 mod text;

@@ -1,7 +1,7 @@
 //! `main` of an executable, and what it tells the runtime. See `rt/abi/src/start.rs`.
 
 use inkwell::GlobalVisibility;
-use inkwell::values::{BasicMetadataValueEnum, GlobalValue, PointerValue};
+use inkwell::values::{BasicMetadataValueEnum, GlobalValue, PointerValue, StructValue};
 use std::mem::{offset_of, size_of};
 
 use super::constant::{ConstStruct, byte_slice, private_constant, struct_slice};
@@ -9,7 +9,7 @@ use crate::env::ModuleEnv;
 use crate::env::layout::Word;
 use crate::error::{CompileError, Result};
 use crate::options::Policy;
-use w2n_abi::{DirGrant, EnvGrant, StartInfo, symbol};
+use w2n_abi::{DirGrant, EnvGrant, Limits, Slice, StartInfo, symbol};
 
 /// Emits `int main(int argc, char **argv)`, which hands over to the runtime.
 pub fn emit_main<'c>(env: &ModuleEnv<'c, '_>, policy: &Policy, descriptor: GlobalValue<'c>) -> Result<()> {
@@ -44,7 +44,10 @@ fn emit_start_info<'c>(
         .slice(offset_of!(Info, entry), byte_slice(env, "entry", entry.name.as_bytes()))
         .slice(offset_of!(Info, dirs), dir_grants(env, policy))
         .slice(offset_of!(Info, env), env_grants(env, policy))
-        .u32(offset_of!(Info, sealed), policy.sealed.into())
+        .slice(offset_of!(Info, listeners), listeners(env, policy))
+        .nested(offset_of!(Info, limits), size_of::<Limits>(), limits(env, &policy.limits))
+        .u32(offset_of!(Info, policy), policy.word as u32)
+        .u32(offset_of!(Info, allow_escapes), policy.allow_escapes.into())
         .finish();
     Ok(private_constant(env, "start_info", value.into(), align_of::<Info>() as u32).as_pointer_value())
 }
@@ -57,6 +60,28 @@ fn wasi_init<'c>(env: &ModuleEnv<'c, '_>) -> PointerValue<'c> {
     let init = env.llvm.add_global(env.types.i8, None, symbol::WASI_INIT);
     init.set_visibility(GlobalVisibility::Hidden);
     init.as_pointer_value()
+}
+
+fn listeners<'c>(env: &ModuleEnv<'c, '_>, policy: &Policy) -> (PointerValue<'c>, u64) {
+    let addresses: Vec<_> = policy
+        .listeners
+        .iter()
+        .map(|address| {
+            ConstStruct::new(env, size_of::<Slice<Word>>())
+                .slice(0, byte_slice(env, "listener", address.as_bytes()))
+                .finish()
+        })
+        .collect();
+    struct_slice(env, "listeners", &addresses)
+}
+
+fn limits<'c>(env: &ModuleEnv<'c, '_>, limits: &Limits) -> StructValue<'c> {
+    ConstStruct::new(env, size_of::<Limits>())
+        .u64(offset_of!(Limits, memory_bytes), limits.memory_bytes)
+        .u64(offset_of!(Limits, stack_bytes), limits.stack_bytes)
+        .u64(offset_of!(Limits, descriptors), limits.descriptors)
+        .u64(offset_of!(Limits, time_ns), limits.time_ns)
+        .finish()
 }
 
 fn dir_grants<'c>(env: &ModuleEnv<'c, '_>, policy: &Policy) -> (PointerValue<'c>, u64) {
