@@ -8,33 +8,27 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::fstat;
 use rustix::termios::isatty;
 
+use crate::embedded::EmbeddedFile;
 use crate::errno::Errno;
-use crate::terminal::EscapeFilter;
+use crate::terminal::{EscapeFilter, Escapes};
 use crate::types::{Access, Fd, FdFlags, FileType, Rights};
 
-/// The host's file behind a descriptor.
+/// What is behind a descriptor.
 #[derive(Debug)]
-pub enum HostFile {
+pub enum File {
     /// Opened for the guest, closed with the descriptor.
     Owned(OwnedFd),
     /// Standard input, output or error of the process; stays open when the guest closes it.
     Stdio(BorrowedFd<'static>),
-}
-
-impl AsFd for HostFile {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Self::Owned(file) => file.as_fd(),
-            Self::Stdio(file) => *file,
-        }
-    }
+    /// Packed into the executable.
+    Embedded(EmbeddedFile),
 }
 
 /// An open file descriptor of the guest.
 #[derive(Debug)]
 pub struct Descriptor {
-    /// The file on the host.
-    pub file: HostFile,
+    /// What it stands for.
+    pub file: File,
     /// What it is.
     pub file_type: FileType,
     /// What may be done with it.
@@ -53,7 +47,7 @@ pub struct Descriptor {
 
 impl Descriptor {
     /// A descriptor with these rights, that can be changed and passes nothing on.
-    pub fn new(file: HostFile, file_type: FileType, rights: Rights) -> Self {
+    pub fn new(file: File, file_type: FileType, rights: Rights) -> Self {
         Self {
             file,
             file_type,
@@ -76,18 +70,18 @@ impl Descriptor {
         let transfer = Rights(Rights::FD_READ.0 | Rights::FD_WRITE.0);
         let applicable = applicable_rights(file_type, file).without(Rights::MUTATING).without(transfer);
         let rights = Rights(applicable.0 | direction.0);
-        Some(Self::new(HostFile::Stdio(file), file_type, rights))
+        Some(Self::new(File::Stdio(file), file_type, rights))
     }
 
     /// A descriptor for a stream socket that the host does not wait on.
     pub fn socket(socket: OwnedFd) -> Self {
-        Self::new(HostFile::Owned(socket), FileType::SocketStream, Rights::SOCKET)
+        Self::new(File::Owned(socket), FileType::SocketStream, Rights::SOCKET)
     }
 
     /// The descriptor, with a filter for escapes if it is a terminal and they are not allowed.
-    pub fn filtered(mut self, allow_escapes: bool) -> Self {
-        let is_terminal = self.file_type == FileType::CharacterDevice && isatty(&self.file);
-        self.escape_filter = (is_terminal && !allow_escapes).then(EscapeFilter::default);
+    pub fn with_escapes(mut self, escapes: Escapes) -> Self {
+        let is_terminal = self.file_type == FileType::CharacterDevice && self.host().is_ok_and(isatty);
+        self.escape_filter = (is_terminal && escapes == Escapes::Shown).then(EscapeFilter::default);
         self
     }
 
@@ -104,7 +98,49 @@ impl Descriptor {
             inheriting: Rights::INHERITABLE,
             access,
             preopen_name: Some(name),
-            ..Self::new(HostFile::Owned(directory), FileType::Directory, rights)
+            ..Self::new(File::Owned(directory), FileType::Directory, rights)
+        }
+    }
+
+    /// A descriptor for a packed directory.
+    pub fn embedded_preopen(directory: EmbeddedFile, name: Vec<u8>) -> Self {
+        Self {
+            inheriting: Rights::INHERITABLE,
+            access: Access::ReadOnly,
+            preopen_name: Some(name),
+            ..Self::new(
+                File::Embedded(directory),
+                FileType::Directory,
+                Rights::DIRECTORY.without(Rights::MUTATING),
+            )
+        }
+    }
+
+    /// The file on the host; `NOTSUP` for one that is packed into the executable. Who can meet one of those
+    /// asks [`Self::embedded`] first.
+    pub fn host(&self) -> Result<BorrowedFd<'_>, Errno> {
+        match &self.file {
+            File::Owned(file) => Ok(file.as_fd()),
+            File::Stdio(file) => Ok(*file),
+            File::Embedded(_) => Err(Errno::NotSup),
+        }
+    }
+
+    /// The file, if it is packed into the executable.
+    pub fn embedded(&self) -> Option<&EmbeddedFile> {
+        match &self.file {
+            File::Embedded(file) => Some(file),
+            File::Owned(_) | File::Stdio(_) => None,
+        }
+    }
+
+    /// Whether it has a position.
+    pub fn is_seekable(&self) -> bool {
+        match self.file_type {
+            FileType::RegularFile | FileType::BlockDevice => true,
+            // /dev/null and /dev/zero can be sought in; a terminal cannot.
+            FileType::CharacterDevice => self.host().is_ok_and(|file| !isatty(file)),
+            _ => false,
         }
     }
 
@@ -128,7 +164,10 @@ impl Descriptor {
 
     /// The guest's flags: those the host keeps, and `NONBLOCK`.
     pub fn flags(&self) -> Result<FdFlags, Errno> {
-        let host = FdFlags::from_host(rustix::fs::fcntl_getfl(&self.file)?);
+        let host = match self.host() {
+            Ok(file) => FdFlags::from_host(rustix::fs::fcntl_getfl(file)?),
+            Err(_) => FdFlags::NONE,
+        };
         let nonblocking = if self.nonblocking { FdFlags::NONBLOCK.0 } else { 0 };
         Ok(FdFlags(host.0 | nonblocking))
     }

@@ -9,17 +9,19 @@ use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::stdio;
 use w2n_abi::{
-    DIR_VARIABLE, DirGrant, ENV_VARIABLE, ESCAPES_VARIABLE, EnvGrant, LISTEN_VARIABLE, NO_LIMIT, PolicyWord,
-    Slice, StartInfo,
+    DIR_VARIABLE, DirGrant, DirParts, ENV_VARIABLE, ESCAPES_VARIABLE, EmbeddedDir, EnvGrant, LISTEN_VARIABLE,
+    NO_LIMIT, PolicyWord, Slice, StartInfo, split_dir_grant,
 };
 
 use crate::context::Context;
+use crate::embedded::{Archive, EmbeddedFile};
 use crate::fd_table::Descriptor;
 use crate::guest::{Word, c_bytes, elements};
 use crate::listen::listen;
 use crate::narrow;
 use crate::path::{GuestPath, resolve};
 use crate::report::{describe, report};
+use crate::terminal::Escapes;
 use crate::types::{Access, Rights};
 
 /// See [`StartInfo::wasi_init`]: the context of a program, or null after a message.
@@ -70,6 +72,15 @@ pub struct Dir {
     pub access: Access,
 }
 
+/// A packed directory.
+#[derive(Clone, Debug)]
+pub struct Packed {
+    /// Name the guest sees.
+    pub guest: Vec<u8>,
+    /// What is in it.
+    pub archive: Archive,
+}
+
 /// A variable to be granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Variable {
@@ -101,12 +112,14 @@ pub struct Grants {
     pub args: Vec<Vec<u8>>,
     /// Variables; a later one replaces an earlier one of the same name.
     pub env: Vec<Variable>,
+    /// Packed directories, which come before the others.
+    pub embedded: Vec<Packed>,
     /// Directories, in the order of their descriptors.
     pub dirs: Vec<Dir>,
     /// Addresses to listen on; their descriptors follow those of the directories.
     pub listeners: Vec<Vec<u8>>,
     /// Whether escapes reach a terminal.
-    pub allow_escapes: bool,
+    pub escapes: Escapes,
     /// Descriptors that may be open at a time.
     pub max_fds: Option<usize>,
     /// What a run may do about it.
@@ -128,12 +141,20 @@ impl Grants {
                     .iter()
                     .map(|grant| baked_variable(grant))
                     .collect(),
+                embedded: elements::<EmbeddedDir<Word>>(&info.embedded)
+                    .iter()
+                    .zip(0..)
+                    .map(|(dir, number)| Packed {
+                        guest: elements(&dir.guest).to_vec(),
+                        archive: Archive::new(elements(&dir.archive), number),
+                    })
+                    .collect(),
                 dirs: elements::<DirGrant<Word>>(&info.dirs).iter().map(|grant| baked_dir(grant)).collect(),
                 listeners: elements::<Slice<Word>>(&info.listeners)
                     .iter()
                     .map(|address| elements::<u8>(address).to_vec())
                     .collect(),
-                allow_escapes: info.allow_escapes != 0,
+                escapes: if info.allow_escapes == 0 { Escapes::Shown } else { Escapes::Passed },
                 max_fds: (max_fds != NO_LIMIT).then(|| usize::try_from(max_fds).unwrap_or(usize::MAX)),
                 word: PolicyWord::from_number(info.policy),
                 run: RunVariables {
@@ -154,10 +175,10 @@ impl Grants {
             PolicyWord::Open => {
                 let env = split_list(&run.env.unwrap_or_default());
                 self.env.extend(env.iter().map(|item| parse_variable(item)).collect::<Result<Vec<_>, _>>()?);
-                self.dirs
-                    .extend(split_list(&run.dirs.unwrap_or_default()).iter().map(|item| parse_dir(item)));
+                let dirs = split_list(&run.dirs.unwrap_or_default());
+                self.dirs.extend(dirs.iter().map(|item| parse_dir(item)).collect::<Result<Vec<_>, _>>()?);
                 self.listeners.extend(split_list(&run.listeners.unwrap_or_default()));
-                self.allow_escapes = narrow::is_on(run.escapes.as_deref()).unwrap_or(self.allow_escapes);
+                self.escapes = narrow::escapes(run.escapes.as_deref()).unwrap_or(self.escapes);
             }
             PolicyWord::Bound => narrow::narrow(&mut self, &run)?,
         }
@@ -166,7 +187,7 @@ impl Grants {
 
     /// Opens what is granted. The error is a message for the user.
     pub fn into_context(self) -> Result<Context, Vec<u8>> {
-        let mut context = Context { allow_escapes: self.allow_escapes, ..Context::default() };
+        let mut context = Context { escapes: self.escapes, ..Context::default() };
         for argument in &self.args {
             context.args.push(&[argument]);
         }
@@ -177,11 +198,9 @@ impl Grants {
             }
         }
         add_stdio(&mut context);
-        for dir in self.dirs {
-            add_dir(&mut context, dir)?;
-        }
-        for address in self.listeners {
-            context.fds.push(Some(Descriptor::socket(listen(&address)?)));
+        self.add_directories(&mut context)?;
+        for address in &self.listeners {
+            context.fds.push(Some(Descriptor::socket(listen(address)?)));
         }
         if let Some(max_fds) = self.max_fds {
             if context.fds.open_count() > max_fds {
@@ -194,6 +213,31 @@ impl Grants {
         context.hint.can_grant = self.word == PolicyWord::Open;
         Ok(context)
     }
+
+    /// Of several directories with one name the last one counts: what is granted hides what is packed, and what
+    /// a run grants hides what was baked in. Nothing is merged.
+    fn add_directories(&self, context: &mut Context) -> Result<(), Vec<u8>> {
+        let is_hidden = |name: &[u8], later: &[Dir]| later.iter().any(|dir| same_name(&dir.guest, name));
+        for (index, packed) in self.embedded.iter().enumerate() {
+            let later = &self.embedded[index + 1..];
+            if later.iter().any(|other| same_name(&other.guest, &packed.guest))
+                || is_hidden(&packed.guest, &self.dirs)
+            {
+                continue;
+            }
+            let Some(root) = EmbeddedFile::root(packed.archive.clone()) else {
+                return Err([b"the packed directory `", packed.guest.as_slice(), b"` is damaged"].concat());
+            };
+            context.hint.dir_granted = true;
+            context.fds.push(Some(Descriptor::embedded_preopen(root, packed.guest.clone())));
+        }
+        for (index, dir) in self.dirs.iter().enumerate() {
+            if !is_hidden(&dir.guest, &self.dirs[index + 1..]) {
+                add_dir(context, dir)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 fn add_stdio(context: &mut Context) {
@@ -204,17 +248,23 @@ fn add_stdio(context: &mut Context) {
     ];
     for (file, direction) in streams {
         let descriptor = Descriptor::stdio(file, direction);
-        context.fds.push(descriptor.map(|descriptor| descriptor.filtered(context.allow_escapes)));
+        context.fds.push(descriptor.map(|descriptor| descriptor.with_escapes(context.escapes)));
     }
 }
 
-fn add_dir(context: &mut Context, dir: Dir) -> Result<(), Vec<u8>> {
-    let directory = open_dir(context.resolver, &dir).map_err(|error| {
+/// Whether two names are the same but for slashes at the end.
+fn same_name(one: &[u8], other: &[u8]) -> bool {
+    let trim = |name: &[u8]| name.iter().rposition(|&byte| byte != b'/').map_or(0, |last| last + 1);
+    one[..trim(one)] == other[..trim(other)]
+}
+
+fn add_dir(context: &mut Context, dir: &Dir) -> Result<(), Vec<u8>> {
+    let directory = open_dir(context.resolver, dir).map_err(|error| {
         let reason = host_message(error);
         [b"cannot open the granted directory `", dir.host.as_slice(), b"`: ", &reason].concat()
     })?;
     context.hint.dir_granted = true;
-    context.fds.push(Some(Descriptor::preopen(directory, dir.guest, dir.access)));
+    context.fds.push(Some(Descriptor::preopen(directory, dir.guest.clone(), dir.access)));
     Ok(())
 }
 
@@ -232,23 +282,22 @@ fn open_dir(resolver: resolve::Resolver, dir: &Dir) -> Result<OwnedFd, i32> {
         .map_err(|_| libc::ENOENT)
 }
 
-/// `HOST[::GUEST][:ro]`; without `::GUEST` the guest sees the host's name.
-pub fn parse_dir(item: &[u8]) -> Dir {
-    let (host, guest, access) = split_dir(item);
-    Dir { host: host.to_vec(), below: Vec::new(), guest: guest.unwrap_or(host).to_vec(), access }
+/// `HOST[::GUEST][:ro]`; without `::GUEST` the guest sees the host's name. The error is a message for the user.
+pub fn parse_dir(item: &[u8]) -> Result<Dir, Vec<u8>> {
+    let parts = split_dir(item)?;
+    let guest = parts.guest.unwrap_or(parts.host).to_vec();
+    Ok(Dir { host: parts.host.to_vec(), below: Vec::new(), guest, access: access(&parts) })
 }
 
-/// The three parts of `HOST[::GUEST][:ro]`.
-pub(crate) fn split_dir(item: &[u8]) -> (&[u8], Option<&[u8]>, Access) {
-    // `HOST::ro` names the guest directory `ro`: the colon before a suffix must not be the second of two.
-    let (names, access) = match item.strip_suffix(b":ro") {
-        Some(names) if !names.ends_with(b":") => (names, Access::ReadOnly),
-        _ => (item, Access::ReadWrite),
-    };
-    match names.windows(2).position(|pair| pair == b"::") {
-        Some(at) => (&names[..at], Some(&names[at + 2..]), access),
-        None => (names, None, access),
-    }
+/// The parts of an item of `W2N_DIR`.
+pub(crate) fn split_dir(item: &[u8]) -> Result<DirParts<'_>, Vec<u8>> {
+    split_dir_grant(item)
+        .ok_or_else(|| [b"W2N_DIR: `", item, b"` is not of the form HOST[::GUEST][:ro]"].concat())
+}
+
+/// What `:ro`, or its absence, says.
+pub(crate) fn access(parts: &DirParts<'_>) -> Access {
+    if parts.read_only { Access::ReadOnly } else { Access::ReadWrite }
 }
 
 /// `KEY=VALUE`
@@ -285,9 +334,9 @@ pub fn split_list(list: &[u8]) -> Vec<Vec<u8>> {
 /// # Safety
 /// The slices of `grant` describe constant bytes.
 unsafe fn baked_dir(grant: &DirGrant<Word>) -> Dir {
-    let access = if grant.read_only != 0 { Access::ReadOnly } else { Access::ReadWrite };
     // SAFETY: as the caller vouches.
     let (host, guest) = unsafe { (elements(&grant.host).to_vec(), elements(&grant.guest).to_vec()) };
+    let access = if grant.read_only == 0 { Access::ReadWrite } else { Access::ReadOnly };
     Dir { host, below: Vec::new(), guest, access }
 }
 

@@ -13,11 +13,13 @@
 //! | `poll.rs`, `sock.rs` | `poll_oneoff`, `sock_*` |
 //! | `snapshot0.rs` | what of `wasi_unstable` differs |
 //! | `grants.rs`, `narrow.rs`, `listen.rs` | `w2n_wasi_init`: arguments, environment, directories, sockets |
+//! | `embedded/` | directories that are packed into the executable |
 //! | `terminal.rs` | what of a guest's output a terminal may see |
 
 pub mod args;
 pub mod clock;
 pub mod context;
+pub mod embedded;
 pub mod environ;
 pub mod errno;
 pub mod fd;

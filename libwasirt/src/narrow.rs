@@ -6,7 +6,8 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use crate::grants::{Dir, Grants, RunVariables, Variable, split_dir, split_list, split_variable};
+use crate::grants::{Dir, Grants, RunVariables, Variable, access, split_dir, split_list, split_variable};
+use crate::terminal::Escapes;
 use crate::types::Access;
 
 /// Leaves of `grants` what the variables name.
@@ -26,19 +27,20 @@ pub(crate) fn narrow(grants: &mut Grants, run: &RunVariables) -> Result<(), Vec<
         }
         grants.listeners = items;
     }
-    match is_on(run.escapes.as_deref()) {
-        Some(true) if !grants.allow_escapes => {
+    match escapes(run.escapes.as_deref()) {
+        Some(Escapes::Passed) if grants.escapes == Escapes::Shown => {
             return Err(refusal(b"W2N_ALLOW_ESCAPES", b"1", b"--allow-escapes"));
         }
-        Some(is_on) => grants.allow_escapes = is_on,
+        Some(escapes) => grants.escapes = escapes,
         None => {}
     }
     Ok(())
 }
 
-/// What a variable that switches something says, if it is set to something.
-pub(crate) fn is_on(value: Option<&[u8]>) -> Option<bool> {
-    value.filter(|value| !value.is_empty()).map(|value| value != b"0")
+/// What the variable says of escapes, if it is set to something.
+pub(crate) fn escapes(value: Option<&[u8]>) -> Option<Escapes> {
+    let value = value.filter(|value| !value.is_empty())?;
+    Some(if value == b"0" { Escapes::Shown } else { Escapes::Passed })
 }
 
 fn refusal(variable: &[u8], item: &[u8], option: &[u8]) -> Vec<u8> {
@@ -58,20 +60,22 @@ fn refusal(variable: &[u8], item: &[u8], option: &[u8]) -> Vec<u8> {
 ///
 /// Without `::GUEST` the guest sees it where it would have seen it anyway. It is read-only if either is.
 fn narrow_dir(baked: &[Dir], item: &[u8]) -> Result<Dir, Vec<u8>> {
-    let (host, guest, access) = split_dir(item);
-    let real = real_path(host);
+    let parts = split_dir(item)?;
+    let real = real_path(parts.host);
     let within = real.as_ref().and_then(|real| {
         // The closest one, where one that was baked in lies below another.
         let candidates = baked.iter().filter_map(|dir| Some((dir, below(&real_path(&dir.host)?, real)?)));
         candidates.min_by_key(|(_, below)| below.len())
     });
     let Some((dir, below)) = within else { return Err(refusal(b"W2N_DIR", item, b"--dir")) };
-    let is_read_only = access == Access::ReadOnly || dir.access == Access::ReadOnly;
     Ok(Dir {
         host: dir.host.clone(),
         below: below.to_vec(),
-        guest: guest.map_or_else(|| join(&dir.guest, below), <[u8]>::to_vec),
-        access: if is_read_only { Access::ReadOnly } else { Access::ReadWrite },
+        guest: parts.guest.map_or_else(|| join(&dir.guest, below), <[u8]>::to_vec),
+        access: match dir.access {
+            Access::ReadOnly => Access::ReadOnly,
+            Access::ReadWrite => access(&parts),
+        },
     })
 }
 

@@ -6,6 +6,7 @@ use rustix::fd::BorrowedFd;
 use rustix::stdio;
 
 use crate::grants::{Dir, Grants};
+use crate::terminal::Escapes;
 use crate::types::Access;
 
 /// Prints `parts` as one line to standard error. A failure is ignored: there is nowhere left to report it.
@@ -28,6 +29,9 @@ fn print(stream: BorrowedFd<'_>, mut rest: &[u8]) {
 /// Prints what a program would be given, for `W2N_HELP`.
 pub fn describe(grants: &Grants) {
     let mut text = Vec::new();
+    section(&mut text, b"packed directories", &grants.embedded, |text, packed| {
+        text.extend_from_slice(&packed.guest);
+    });
     section(&mut text, b"directories", &grants.dirs, push_dir);
     section(&mut text, b"environment", &grants.env, |text, variable| {
         text.extend_from_slice(&variable.key);
@@ -39,9 +43,9 @@ pub fn describe(grants: &Grants) {
     section(&mut text, b"listening sockets", &grants.listeners, |text, address| {
         text.extend_from_slice(address);
     });
-    text.extend_from_slice(match grants.allow_escapes {
-        true => b"terminal escapes: allowed\n",
-        false => b"terminal escapes: made visible\n",
+    text.extend_from_slice(match grants.escapes {
+        Escapes::Passed => b"terminal escapes: allowed\n",
+        Escapes::Shown => b"terminal escapes: made visible\n",
     });
     print(stdio::stdout(), &text);
 }

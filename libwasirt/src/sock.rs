@@ -12,7 +12,7 @@ use rustix::net::{Shutdown, shutdown};
 use crate::context::Context;
 use crate::errno::Errno;
 use crate::fd::transfer::transfer;
-use crate::fd_table::{Descriptor, HostFile, applicable_rights, file_type_of};
+use crate::fd_table::{Descriptor, File, applicable_rights, file_type_of};
 use crate::guest::{GuestBuffers, GuestMemory};
 use crate::types::{Fd, FdFlags, GuestPtr, Rights};
 
@@ -45,7 +45,7 @@ pub fn sock_accept(
     let rights = applicable_rights(file_type, connection.as_fd()).without(Rights::SOCK_ACCEPT);
     let number = context.fds.insert(Descriptor {
         nonblocking: flags != 0,
-        ..Descriptor::new(HostFile::Owned(connection), file_type, rights)
+        ..Descriptor::new(File::Owned(connection), file_type, rights)
     })?;
     memory.write_u32(result, number.0)
 }
@@ -157,7 +157,7 @@ pub fn sock_shutdown(context: &mut Context, _memory: GuestMemory<'_>, fd: Fd, ho
         3 => Shutdown::Both,
         _ => return Err(Errno::Inval),
     };
-    Ok(shutdown(&socket.file, how)?)
+    Ok(shutdown(socket.host()?, how)?)
 }
 
 /// The descriptor: `BADF` if it is not open, `NOTSOCK` if it is no socket, then as for a file.

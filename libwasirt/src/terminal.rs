@@ -9,6 +9,16 @@ use std::cell::RefCell;
 /// Bytes of the guest that are filtered at a time: what is left is for the guest's next call.
 pub(crate) const MAX_FILTERED_BYTES: usize = 4096;
 
+/// What becomes of the escape sequences that a guest writes to a terminal.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Escapes {
+    /// They are made visible and do nothing.
+    #[default]
+    Shown,
+    /// The terminal gets them as they are.
+    Passed,
+}
+
 /// The filter of one terminal, which remembers a character that was begun.
 #[derive(Debug, Default)]
 pub struct EscapeFilter {

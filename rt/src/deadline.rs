@@ -21,6 +21,9 @@ const TICK_US: i64 = 1000;
 /// Ticks until a program that is not in its own code is ended.
 const PATIENCE_TICKS: u32 = 50;
 
+/// Ticks that a program which was stopped has to report its trap and end.
+const REPORT_TICKS: u32 = 5000;
+
 /// Room for the words about a limit.
 const WORDS_BYTES: usize = 80;
 
@@ -30,7 +33,7 @@ const LAST_WORDS_MS: c_int = 200;
 
 static MODULE: AtomicPtr<HostModule> = AtomicPtr::new(null_mut());
 static LIMIT_NS: AtomicU64 = AtomicU64::new(0);
-static TICKS: AtomicU32 = AtomicU32::new(0);
+static TICKS_LEFT: AtomicU32 = AtomicU32::new(PATIENCE_TICKS);
 
 /// Lets `module` run for `limit_ns` nanoseconds from now on. Errors: the system has no timer for us.
 pub fn arm(module: *const HostModule, limit_ns: u64) -> Option<()> {
@@ -58,17 +61,12 @@ pub fn arm(module: *const HostModule, limit_ns: u64) -> Option<()> {
     }
 }
 
-fn disarm() {
-    // SAFETY: a zeroed timer stops it; setitimer is a plain system call.
-    unsafe { libc::setitimer(libc::ITIMER_REAL, &zeroed(), null_mut()) };
-}
-
 unsafe extern "C" fn expire(_signal: c_int, _info: *mut libc::siginfo_t, context: *mut c_void) {
     // SAFETY: the kernel passes the context of the interrupted thread, which is the handler's to change.
     let context = unsafe { &mut *context.cast::<libc::ucontext_t>() };
     if stop_guest(context) {
-        disarm();
-    } else if TICKS.fetch_add(1, Ordering::Relaxed) >= PATIENCE_TICKS {
+        TICKS_LEFT.store(REPORT_TICKS, Ordering::Relaxed);
+    } else if TICKS_LEFT.fetch_sub(1, Ordering::Relaxed) <= 1 {
         end_process();
     }
 }

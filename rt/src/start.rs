@@ -24,6 +24,12 @@ const MESSAGE_BYTES: usize = 64 << 10;
 /// Room for what the policy says about limits, or for a complaint about a variable.
 const POLICY_BYTES: usize = 1024;
 
+/// Room for the name of an undefined import.
+const MESSAGE_WORDS_BYTES: usize = 256;
+
+/// The entry of a command, which needs no initialisation before it.
+const COMMAND_ENTRY: &[u8] = b"_start";
+
 type WasiInit = unsafe extern "C" fn(*const StartInfo<HostPointer>, c_int, *mut *mut c_char) -> HostPointer;
 
 /// See [`symbol::START`].
@@ -95,13 +101,12 @@ unsafe fn run(
     let mut instance = null_mut();
     // SAFETY: the module is linked into this executable; linked functions take this environment.
     check(unsafe { instance::instantiate(module, &imports, &mut instance, report) })?;
+    if entry != COMMAND_ENTRY {
+        // SAFETY: the instance was just made.
+        unsafe { initialize_reactor(instance, report) }?;
+    }
     // SAFETY: the instance was just made.
-    let func = unsafe { find_export(instance, entry) }
-        .filter(|entry| entry.kind == extern_kind_number(ExternKind::Func))
-        // SAFETY: the definition of a function is its reference, in the live instance.
-        .map(|entry| unsafe { &*entry.definition.cast::<HostFuncRef>() });
-    // SAFETY: as above.
-    let Some((func, ty)) = func.and_then(|func| Some((func, unsafe { type_of(func) }?))) else {
+    let Some((func, ty)) = (unsafe { exported_func(instance, entry) }) else {
         return Err(trap::report_link_error(report, LinkError::InvalidArgument, b"no such entry function"));
     };
     // SAFETY: the encoding of a type is constant data of the module.
@@ -117,6 +122,52 @@ unsafe fn run(
     // SAFETY: the function takes nothing and returns at most one value.
     check(unsafe { call_func(func, ty, slots.as_mut_ptr(), report) })?;
     Ok(if returns_status { slots[0].bits[0] as c_int } else { 0 })
+}
+
+/// The function that a live instance exports as `name`, and its type.
+///
+/// # Safety
+/// The caller vouches for the instance, for as long as the result is used.
+unsafe fn exported_func<'a>(
+    instance: *mut HostInstance,
+    name: &[u8],
+) -> Option<(&'a HostFuncRef, &'a FuncTypeDescriptor<HostPointer>)> {
+    // SAFETY: the caller vouches for the instance; the definition of a function is its reference, in there.
+    unsafe {
+        let export = find_export(instance, name)
+            .filter(|export| export.kind == extern_kind_number(ExternKind::Func))?;
+        let func = &*export.definition.cast::<HostFuncRef>();
+        Some((func, type_of(func)?))
+    }
+}
+
+/// Calls a reactor's `_initialize`, if there is one of the right type.
+///
+/// # Safety
+/// The caller vouches for the instance.
+unsafe fn initialize_reactor(instance: *mut HostInstance, report: &mut W2nTrap) -> Result<(), u32> {
+    // SAFETY: the caller vouches for the instance; the encoding of a type is constant data of its module.
+    unsafe {
+        match exported_func(instance, symbol::REACTOR_INITIALIZE.as_bytes()) {
+            Some((func, ty)) if bytes(&ty.encoding) == [FUNC_TYPE_SEPARATOR] => {
+                check(call_func(func, ty, null_mut(), report))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Says that an import is not there; called by the stub that the compiler put in its place.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn w2n_undefined_import(name: *const u8, len: u64) -> u32 {
+    let mut buffer = [0; MESSAGE_WORDS_BYTES];
+    let mut text = Text::new(&mut buffer);
+    text.push(b"the import ");
+    text.push_name(&Slice { ptr: name.cast_mut().cast(), len });
+    text.push(b" is not defined");
+    let len = text.written_len();
+    // SAFETY: the words are in the buffer.
+    unsafe { crate::host_error(buffer.as_ptr(), len as u64) }
 }
 
 fn check(status: u32) -> Result<(), u32> {

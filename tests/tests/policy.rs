@@ -82,6 +82,7 @@ fn a_plain_program_has_nothing_and_takes_what_a_run_grants() {
         &[("W2N_DIR", "missing")],
         &["cannot open the granted directory `missing`", "No such file"],
     );
+    program.is_refused(&[("W2N_DIR", "data::")], &["W2N_DIR", "HOST[::GUEST][:ro]"]);
     program.is_refused(&[("W2N_ENV", "K")], &["W2N_ENV", "`K`", "KEY=VALUE"]);
 }
 

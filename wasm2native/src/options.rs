@@ -91,6 +91,34 @@ pub struct EnvGrant {
     pub value: Option<String>,
 }
 
+/// A directory that is packed into the executable: `--embed-dir HOST[::GUEST]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EmbedDir {
+    /// Path on the machine that compiles.
+    pub host: String,
+    /// Name the guest sees.
+    pub guest: String,
+}
+
+/// A directory that was packed.
+#[derive(Clone, Debug)]
+pub struct PackedDir {
+    /// Name the guest sees.
+    pub guest: String,
+    /// Names and contents, laid out as `rt/abi/src/archive.rs` has it.
+    pub archive: Vec<u8>,
+}
+
+/// `--undefined=…`: what becomes of an imported function that nothing provides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Undefined {
+    /// The module is refused.
+    #[default]
+    Error,
+    /// A call of it traps.
+    Trap,
+}
+
 /// What a produced executable may use of its host, baked in.
 #[derive(Clone, Debug)]
 pub struct Policy {
@@ -220,6 +248,12 @@ pub struct Options {
     pub link: LinkOptions,
     /// What an executable may use.
     pub policy: Policy,
+    /// `--embed-dir`
+    pub embed: Vec<EmbedDir>,
+    /// `--entry`: the export that an executable runs.
+    pub entry: Option<String>,
+    /// `--undefined`
+    pub undefined: Undefined,
     /// `--module-name`: prefix of all symbols, a C identifier.
     pub module_name: Option<String>,
     /// `-j`: threads; `None` is one per processor.
@@ -238,6 +272,9 @@ impl Options {
             target: TargetOptions::default(),
             link: LinkOptions::default(),
             policy: Policy::default(),
+            embed: Vec::new(),
+            entry: None,
+            undefined: Undefined::default(),
             module_name: None,
             jobs: None,
         }

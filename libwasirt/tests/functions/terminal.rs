@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use libwasirt::fd_table::Descriptor;
 use libwasirt::functions::*;
-use libwasirt::terminal::EscapeFilter;
+use libwasirt::terminal::{EscapeFilter, Escapes};
 use libwasirt::types::*;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
@@ -25,10 +25,10 @@ fn terminal() -> (std::fs::File, &'static OwnedFd) {
 }
 
 /// What a terminal shows of what a guest writes.
-fn shown(allow_escapes: bool, writes: &[&[u8]]) -> Vec<u8> {
+fn shown(escapes: Escapes, writes: &[&[u8]]) -> Vec<u8> {
     let (mut screen, written) = terminal();
     let mut guest = Guest::new();
-    let stdout = Descriptor::stdio(written.as_fd(), Rights::FD_WRITE).unwrap().filtered(allow_escapes);
+    let stdout = Descriptor::stdio(written.as_fd(), Rights::FD_WRITE).unwrap().with_escapes(escapes);
     let fd = guest.context.fds.insert(stdout).unwrap();
     for bytes in writes {
         assert_eq!(guest.write(fd, bytes), Ok(bytes.len() as u32), "all of it counts as written");
@@ -47,15 +47,15 @@ fn shown(allow_escapes: bool, writes: &[&[u8]]) -> Vec<u8> {
 #[test]
 fn a_terminal_is_shown_pictures_of_control_characters() {
     let written = "\x1b[31mred\x1b[0m\t\r\n\x07\x08\x7f\u{9b}2J caf\u{e9} \u{1f600}";
-    assert_eq!(shown(true, &[written.as_bytes()]), written.as_bytes());
+    assert_eq!(shown(Escapes::Passed, &[written.as_bytes()]), written.as_bytes());
     let visible = "␛[31mred␛[0m\t\r\n␇␈␡\u{fffd}2J caf\u{e9} \u{1f600}";
-    assert_eq!(String::from_utf8(shown(false, &[written.as_bytes()])).unwrap(), visible);
+    assert_eq!(String::from_utf8(shown(Escapes::Shown, &[written.as_bytes()])).unwrap(), visible);
 }
 
 #[test]
 fn characters_that_come_in_parts_come_whole() {
     let parts: Vec<&[u8]> = "é😀\x1b".as_bytes().chunks(1).collect();
-    assert_eq!(String::from_utf8(shown(false, &parts)).unwrap(), "é😀␛");
+    assert_eq!(String::from_utf8(shown(Escapes::Shown, &parts)).unwrap(), "é😀␛");
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn what_is_no_character_is_replaced() {
 fn a_long_write_is_taken_in_parts() {
     let (_screen, written) = terminal();
     let mut guest = Guest::new();
-    let stdout = Descriptor::stdio(written.as_fd(), Rights::FD_WRITE).unwrap().filtered(false);
+    let stdout = Descriptor::stdio(written.as_fd(), Rights::FD_WRITE).unwrap().with_escapes(Escapes::Shown);
     let fd = guest.context.fds.insert(stdout).unwrap();
     // A terminal holds 4096 bytes that nobody has read; this is a third of one part.
     let count = guest.put(DATA, &[b'x'; 1300]);

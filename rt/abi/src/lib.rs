@@ -6,6 +6,7 @@
 #![no_std]
 
 mod api;
+mod archive;
 mod descriptor;
 mod instance;
 mod pc_map;
@@ -18,6 +19,7 @@ mod types;
 mod wasi;
 
 pub use api::*;
+pub use archive::*;
 pub use descriptor::*;
 pub use instance::*;
 pub use pc_map::*;

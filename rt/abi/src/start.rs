@@ -12,7 +12,8 @@ pub struct StartInfo<P> {
     /// imports nothing from WASI. Its answer is the `env` of all linked host functions; null: the
     /// policy could not be set up (the reason was printed), exit with status 1.
     pub wasi_init: P,
-    /// Export to call: `_start`, or `main` of type `() -> ()` or `() -> i32` (its result is the exit status).
+    /// Export to call: `_start`, or `main` or another of type `() -> ()` or `() -> i32` (its result is the exit
+    /// status). Where it is not `_start`, an export [`crate::symbol::REACTOR_INITIALIZE`] is called first.
     pub entry: Slice<P>,
     /// Baked-in directories: [`DirGrant`].
     pub dirs: Slice<P>,
@@ -20,6 +21,8 @@ pub struct StartInfo<P> {
     pub env: Slice<P>,
     /// Addresses to listen on, `HOST:PORT`: [`Slice`] of bytes each.
     pub listeners: Slice<P>,
+    /// Packed directories: [`crate::EmbeddedDir`].
+    pub embedded: Slice<P>,
     /// What the program may use of the machine.
     pub limits: Limits,
     /// [`PolicyWord`]
@@ -102,6 +105,33 @@ pub struct DirGrant<P> {
     pub read_only: u32,
     /// Zero.
     pub reserved: u32,
+}
+
+/// The parts of `HOST[::GUEST][:ro]`, as the option and the variable have it.
+pub struct DirParts<'text> {
+    /// Path on the host.
+    pub host: &'text [u8],
+    /// Name the guest sees, if one is given.
+    pub guest: Option<&'text [u8]>,
+    /// `:ro`
+    pub read_only: bool,
+}
+
+/// Takes `HOST[::GUEST][:ro]` apart; `None` if a path is empty.
+///
+/// `a:b::/c:ro` is (`a:b`, `/c`, read-only); `a::ro` names the guest directory `ro`.
+pub fn split_dir_grant(text: &[u8]) -> Option<DirParts<'_>> {
+    // The colon before the suffix must not be the second of two.
+    let (names, read_only) = match text.strip_suffix(b":ro") {
+        Some(names) if !names.ends_with(b":") => (names, true),
+        _ => (text, false),
+    };
+    let (host, guest) = match names.windows(2).position(|pair| pair == b"::") {
+        Some(at) => (&names[..at], Some(&names[at + 2..])),
+        None => (names, None),
+    };
+    let is_empty = host.is_empty() || guest.is_some_and(<[u8]>::is_empty);
+    (!is_empty).then_some(DirParts { host, guest, read_only })
 }
 
 /// `--env K[=V]`

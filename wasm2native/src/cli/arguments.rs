@@ -69,6 +69,12 @@ pub struct Arguments {
     pub dirs: Vec<String>,
     #[arg(long = "env", action = ArgAction::Append)]
     pub env: Vec<String>,
+    #[arg(long = "embed-dir", action = ArgAction::Append)]
+    pub embed: Vec<String>,
+    #[arg(long)]
+    pub entry: Option<String>,
+    #[arg(long, value_enum)]
+    pub undefined: Option<UndefinedName>,
     #[arg(long, action = ArgAction::Append)]
     pub tcplisten: Vec<String>,
     #[arg(long)]
@@ -146,6 +152,13 @@ pub enum Level {
 pub enum Bounds {
     Guard,
     Software,
+}
+
+/// `--undefined`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum UndefinedName {
+    Error,
+    Trap,
 }
 
 /// `--policy`

@@ -4,14 +4,14 @@
 use std::ffi::OsStr;
 use std::path::PathBuf;
 
-use super::arguments::{Arguments, Bounds, Emit, Level};
+use super::arguments::{Arguments, Bounds, Emit, Level, UndefinedName};
 use super::policy;
 use crate::driver::console::Console;
 use crate::driver::taken_word;
 use crate::error::{CompileError, Result};
 use crate::options::{
     BoundsChecks, CodeOptions, DebugInfo, InputFile, LinkOptions, ModuleKind, OptLevel, Options, OutputFile,
-    OutputKind, RelaxedSimd, TargetOptions,
+    OutputKind, RelaxedSimd, TargetOptions, Undefined,
 };
 
 /// What the compiler is to do, and how much it is to say.
@@ -47,6 +47,12 @@ pub fn options(arguments: &Arguments) -> Result<(Options, Console)> {
             show_only: arguments.print_link_command,
         },
         policy: policy::policy(arguments)?,
+        embed: arguments.embed.iter().map(|text| policy::embed_dir(text)).collect::<Result<_>>()?,
+        entry: arguments.entry.clone(),
+        undefined: match arguments.undefined {
+            Some(UndefinedName::Trap) => Undefined::Trap,
+            Some(UndefinedName::Error) | None => Undefined::Error,
+        },
         module_name,
         jobs: arguments.jobs,
     };
@@ -172,6 +178,12 @@ fn check_combination(options: &Options) -> Result<()> {
     if options.policy.says_something() && options.output_kind == OutputKind::SharedLibrary {
         return Err(CompileError::usage("--dir, --env, --policy and limits are for executables")
             .hint("the host of a plugin decides what it may use, when it instantiates it"));
+    }
+    let is_for_executables =
+        !options.embed.is_empty() || options.entry.is_some() || options.undefined == Undefined::Trap;
+    if is_for_executables && options.output_kind == OutputKind::SharedLibrary {
+        return Err(CompileError::usage("--embed-dir, --entry and --undefined are for executables")
+            .hint("the host of a plugin provides imports and calls exports"));
     }
     if options.link.is_static && !is_executable {
         return Err(CompileError::usage("-static is for executables"));

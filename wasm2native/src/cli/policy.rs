@@ -4,8 +4,10 @@
 
 use super::arguments::{Arguments, PolicyName};
 use crate::error::{CompileError, Result};
-use crate::options::{DirGrant, EnvGrant, Policy};
-use w2n_abi::{Limits, MIN_STACK_BYTES, NO_LIMIT, PolicyWord, parse_decimal, parse_duration, parse_size};
+use crate::options::{DirGrant, EmbedDir, EnvGrant, Policy};
+use w2n_abi::{
+    Limits, MIN_STACK_BYTES, NO_LIMIT, PolicyWord, parse_decimal, parse_duration, parse_size, split_dir_grant,
+};
 
 /// The policy that the options describe.
 pub fn policy(arguments: &Arguments) -> Result<Policy> {
@@ -68,16 +70,27 @@ fn address(text: &str) -> Result<String> {
 
 /// `HOST[::GUEST][:ro]`
 fn dir_grant(text: &str) -> Result<DirGrant> {
-    let (rest, read_only) = match text.strip_suffix(":ro") {
-        Some(rest) => (rest, true),
-        None => (text, false),
-    };
-    let (host, guest) = rest.split_once("::").unwrap_or((rest, rest));
-    if host.is_empty() || guest.is_empty() {
+    let Some(parts) = split_dir_grant(text.as_bytes()) else {
         return Err(CompileError::usage(format!("--dir={text}: a path is empty"))
             .hint("write --dir HOST, --dir HOST::GUEST or --dir HOST::GUEST:ro"));
+    };
+    // It was taken apart at colons, so the parts are text, too.
+    let text_of = |part: &[u8]| String::from_utf8_lossy(part).into_owned();
+    Ok(DirGrant {
+        host: text_of(parts.host),
+        guest: text_of(parts.guest.unwrap_or(parts.host)),
+        read_only: parts.read_only,
+    })
+}
+
+/// `HOST[::GUEST]`
+pub fn embed_dir(text: &str) -> Result<EmbedDir> {
+    let (host, guest) = text.split_once("::").unwrap_or((text, text));
+    if host.is_empty() || guest.is_empty() {
+        return Err(CompileError::usage(format!("--embed-dir={text}: a path is empty"))
+            .hint("write --embed-dir HOST or --embed-dir HOST::GUEST"));
     }
-    Ok(DirGrant { host: host.to_owned(), guest: guest.to_owned(), read_only })
+    Ok(EmbedDir { host: host.to_owned(), guest: guest.to_owned() })
 }
 
 /// `K[=V]`
@@ -117,6 +130,8 @@ mod tests {
         assert_eq!(dir_grant("a").ok(), Some(grant("a", "a", false)));
         assert_eq!(dir_grant("a:ro").ok(), Some(grant("a", "a", true)));
         assert_eq!(dir_grant("a:b::/c:ro").ok(), Some(grant("a:b", "/c", true)));
+        assert_eq!(dir_grant("a::ro").ok(), Some(grant("a", "ro", false)));
+        assert!(dir_grant("a::").is_err());
         assert!(dir_grant("::b").is_err());
         assert!(dir_grant(":ro").is_err());
     }

@@ -45,6 +45,11 @@ Code:
   --strict-traps        memory accesses trap exactly in the order written
   -C relaxed-simd=HOW   deterministic: the same results on every machine (default); native: the fastest
 
+What an executable is made of:
+  --embed-dir HOST[::GUEST]  a directory that is packed into it, read-only
+  --entry=NAME               the export to run (default: _start, else main); _initialize is called before it
+  --undefined=HOW            error: an import that nothing provides is one (default); trap: calling it traps
+
 What an executable may use beside its arguments and standard streams:
   --dir HOST[::GUEST][:ro]   a directory, under the name GUEST, perhaps read-only
   --env NAME[=VALUE]         an environment variable; without VALUE the host's when it runs

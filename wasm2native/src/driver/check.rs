@@ -4,8 +4,9 @@
 use super::input::Input;
 use super::{command_for, hints};
 use crate::error::{CompileError, Result, shown_name};
-use crate::options::{ModuleKind, Options, OutputKind};
+use crate::options::{ModuleKind, Options, OutputKind, Undefined};
 use crate::wasm::{ExternType, FuncType, Module};
+use w2n_abi::symbol::REACTOR_INITIALIZE;
 use w2n_abi::{ValueType, wasi_symbol_prefix};
 
 /// Imports named in the message itself; the others follow below it.
@@ -53,7 +54,8 @@ pub fn module_kind(module: &Module<'_>, input: &Input, options: &Options) -> Res
     if options.module_kind == Some(ModuleKind::Plugin) || options.output_kind == OutputKind::SharedLibrary {
         return Ok(ModuleKind::Plugin);
     }
-    let checked = check_imports(module, input).and_then(|()| check_entry_point(module, input));
+    let checked =
+        check_imports(module, input, options).and_then(|()| check_entry_point(module, input, options));
     match (checked, options.output_kind) {
         (Ok(()), _) => Ok(ModuleKind::Executable),
         (Err(error), OutputKind::Executable) => Err(error),
@@ -61,9 +63,19 @@ pub fn module_kind(module: &Module<'_>, input: &Input, options: &Options) -> Res
     }
 }
 
-fn check_entry_point(module: &Module<'_>, input: &Input) -> Result<()> {
-    if module.entry_point().is_some() {
+fn check_entry_point(module: &Module<'_>, input: &Input, options: &Options) -> Result<()> {
+    if module.entry_point(options.entry.as_deref()).is_some() {
         return Ok(());
+    }
+    if let Some(entry) = &options.entry {
+        let message = match module.export(entry) {
+            Some(export) => format!(
+                "cannot start with `{entry}`: it is {}, not a function `() -> ()` or `() -> i32`",
+                module.describe(&export.ty)
+            ),
+            None => format!("cannot start with `{entry}`: there is no such export"),
+        };
+        return Err(CompileError::input(message));
     }
     let message = match ["_start", "main"].iter().find_map(|name| module.export(name)) {
         Some(export) => format!(
@@ -73,7 +85,10 @@ fn check_entry_point(module: &Module<'_>, input: &Input) -> Result<()> {
         ),
         None => "has no entry point: it exports neither `_start` nor `main`".to_owned(),
     };
-    Err(CompileError::input(message).hint(format!("a library becomes a plugin: `{}`", plugin_command(input))))
+    let is_reactor = module.export(REACTOR_INITIALIZE).is_some();
+    let or_entry = if is_reactor { "; or name the export to run with --entry=NAME" } else { "" };
+    let hint = format!("a library becomes a plugin: `{}`{or_entry}", plugin_command(input));
+    Err(CompileError::input(message).hint(hint))
 }
 
 fn plugin_command(input: &Input) -> String {
@@ -81,10 +96,15 @@ fn plugin_command(input: &Input) -> String {
     command_for(&input.path, "-shared ", Some(output))
 }
 
-fn check_imports(module: &Module<'_>, input: &Input) -> Result<()> {
+fn check_imports(module: &Module<'_>, input: &Input, options: &Options) -> Result<()> {
     let mut unresolved = Vec::new();
     let mut modules = Vec::new();
     for import in &module.imports {
+        let becomes_stub = matches!(import.ty, ExternType::Func(_))
+            && wasi_symbol_prefix(import.module, import.name).is_none();
+        if becomes_stub && options.undefined == Undefined::Trap {
+            continue;
+        }
         if let Some(problem) = problem_of(module, import.module, import.name, &import.ty) {
             let name = format!("{}.{}", shown_name(import.module), shown_name(import.name));
             unresolved.push(format!("{name} ({problem})"));

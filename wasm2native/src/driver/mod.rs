@@ -6,6 +6,7 @@
 mod check;
 mod compile;
 pub mod console;
+mod embed;
 mod hints;
 mod input;
 mod output;
@@ -79,6 +80,7 @@ impl Run<'_> {
         let module =
             timing.measure(Phase::Parse, || wasm::parse(&input.bytes, &input.stem.to_string_lossy()))?;
         let kind = check::module_kind(&module, input, options)?;
+        let embedded = embed::pack(&options.embed)?;
         let prefix = options.module_name.clone().unwrap_or_else(|| symbol_prefix(&input.stem));
         let units = match artifact(options.output_kind) {
             Artifact::Object => partition(&module, options.code.opt_level),
@@ -99,6 +101,8 @@ impl Run<'_> {
             kind,
             prefix: &prefix,
             policy: &options.policy,
+            embedded: &embedded,
+            entry: options.entry.as_deref(),
             single_unit: units.len() == 1,
             is_only_module: options.output_kind != OutputKind::Object,
         };

@@ -52,6 +52,8 @@ pub fn compile_plugins(
             kind: ModuleKind::Plugin,
             prefix: source.prefix,
             policy: &policy,
+            embedded: &[],
+            entry: None,
             single_unit: units.len() == 1,
             is_only_module: false,
         };

@@ -8,6 +8,7 @@ use std::mem::{offset_of, size_of};
 use super::EmitSettings;
 use super::constant::{ConstStruct, byte_slice, private_constant, struct_slice, u32_slice};
 use super::entry::{emit_array_entry, emit_host_entry};
+use super::undefined::emit_undefined_stub;
 use crate::env::ModuleEnv;
 use crate::env::layout::Word;
 use crate::error::Result;
@@ -47,7 +48,7 @@ pub fn emit_descriptor<'c>(
         .u32(offset_of!(Descriptor, instance_size), env.layout.size_bytes())
         .u32(offset_of!(Descriptor, type_ids_offset), env.layout.type_ids())
         .slice(offset_of!(Descriptor, types), func_types(env)?)
-        .slice(offset_of!(Descriptor, imports), imports(env, settings))
+        .slice(offset_of!(Descriptor, imports), imports(env, settings)?)
         .slice(offset_of!(Descriptor, exports), exports(env))
         .slice(offset_of!(Descriptor, func_refs), func_refs(env))
         .slice(offset_of!(Descriptor, tables), tables(env))
@@ -140,7 +141,7 @@ fn extern_offset(env: &ModuleEnv<'_, '_>, ty: &ExternType, index: u32) -> u32 {
     }
 }
 
-fn imports<'c>(env: &ModuleEnv<'c, '_>, settings: &EmitSettings<'_>) -> ConstSlice<'c> {
+fn imports<'c>(env: &ModuleEnv<'c, '_>, settings: &EmitSettings<'_>) -> Result<ConstSlice<'c>> {
     type Descriptor = ImportDescriptor<Word>;
     let mut next_index = [0u32; 4];
     let mut elements = Vec::new();
@@ -154,7 +155,7 @@ fn imports<'c>(env: &ModuleEnv<'c, '_>, settings: &EmitSettings<'_>) -> ConstSli
         let index = next_index[kind as usize];
         next_index[kind as usize] += 1;
         let is_linked = settings.kind == ModuleKind::Executable && kind == ExternKind::Func;
-        let linked = if is_linked { linked_callback(env, import) } else { env.types.ptr.const_null() };
+        let linked = if is_linked { linked_callback(env, import)? } else { env.types.ptr.const_null() };
         let ty = extern_type(env, &import.ty, extern_offset(env, &import.ty, index));
         elements.push(
             ConstStruct::new(env, size_of::<Descriptor>())
@@ -165,17 +166,20 @@ fn imports<'c>(env: &ModuleEnv<'c, '_>, settings: &EmitSettings<'_>) -> ConstSli
                 .finish(),
         );
     }
-    struct_slice(env, "imports", &elements)
+    Ok(struct_slice(env, "imports", &elements))
 }
 
-/// The callback that libwasirt defines for a WASI function. The driver has checked that it does.
-fn linked_callback<'c>(env: &ModuleEnv<'c, '_>, import: &Import<'_>) -> PointerValue<'c> {
-    let prefix = w2n_abi::wasi_symbol_prefix(import.module, import.name).unwrap_or_default();
+/// The callback that libwasirt defines for a WASI function; for any other one a stub that traps, which the
+/// driver has checked that the user wants.
+fn linked_callback<'c>(env: &ModuleEnv<'c, '_>, import: &Import<'_>) -> Result<PointerValue<'c>> {
+    let Some(prefix) = w2n_abi::wasi_symbol_prefix(import.module, import.name) else {
+        return emit_undefined_stub(env, import);
+    };
     let symbol = format!("{prefix}{}", import.name);
     let callback =
         env.llvm.get_global(&symbol).unwrap_or_else(|| env.llvm.add_global(env.types.i8, None, &symbol));
     callback.set_visibility(GlobalVisibility::Hidden);
-    callback.as_pointer_value()
+    Ok(callback.as_pointer_value())
 }
 
 fn exports<'c>(env: &ModuleEnv<'c, '_>) -> ConstSlice<'c> {

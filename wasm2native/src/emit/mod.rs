@@ -9,6 +9,7 @@ mod descriptor;
 mod entry;
 mod init;
 mod start;
+mod undefined;
 
 use std::ops::Range;
 
@@ -20,7 +21,7 @@ use inkwell::targets::TargetMachine;
 use crate::env::ModuleEnv;
 use crate::env::module_env::EnvSettings;
 use crate::error::{CompileError, Result};
-use crate::options::{CodeOptions, ModuleKind, OptLevel, Policy};
+use crate::options::{CodeOptions, ModuleKind, OptLevel, PackedDir, Policy};
 use crate::translate::{keep_dead_loads, translate_function};
 use crate::wasm::{DefinedFuncIndex, Module};
 
@@ -44,6 +45,10 @@ pub struct EmitSettings<'a> {
     pub prefix: &'a str,
     /// What an executable may use.
     pub policy: &'a Policy,
+    /// What is packed into an executable.
+    pub embedded: &'a [PackedDir],
+    /// `--entry`
+    pub entry: Option<&'a str>,
     /// Whether there is only one unit, so that its functions can be internal.
     pub single_unit: bool,
     /// For plugins: whether the descriptor is also exported as `w2n_module`.
@@ -117,7 +122,7 @@ fn emit_module_parts(env: &ModuleEnv<'_, '_>, settings: &EmitSettings<'_>) -> Re
     let descriptor = descriptor::emit_descriptor(env, settings, initialize)?;
     match settings.kind {
         ModuleKind::Plugin => entry::emit_typed_exports(env),
-        ModuleKind::Executable => start::emit_main(env, settings.policy, descriptor),
+        ModuleKind::Executable => start::emit_main(env, settings, descriptor),
     }
 }
 

@@ -4,16 +4,24 @@ use inkwell::GlobalVisibility;
 use inkwell::values::{BasicMetadataValueEnum, GlobalValue, PointerValue, StructValue};
 use std::mem::{offset_of, size_of};
 
+use super::EmitSettings;
 use super::constant::{ConstStruct, byte_slice, private_constant, struct_slice};
 use crate::env::ModuleEnv;
 use crate::env::layout::Word;
 use crate::error::{CompileError, Result};
-use crate::options::Policy;
-use w2n_abi::{DirGrant, EnvGrant, Limits, Slice, StartInfo, symbol};
+use crate::options::{PackedDir, Policy};
+use crate::wasm::Import;
+use w2n_abi::{
+    ARCHIVE_ALIGN, DirGrant, EmbeddedDir, EnvGrant, Limits, Slice, StartInfo, symbol, wasi_symbol_prefix,
+};
 
 /// Emits `int main(int argc, char **argv)`, which hands over to the runtime.
-pub fn emit_main<'c>(env: &ModuleEnv<'c, '_>, policy: &Policy, descriptor: GlobalValue<'c>) -> Result<()> {
-    let info = emit_start_info(env, policy, descriptor)?;
+pub fn emit_main<'c>(
+    env: &ModuleEnv<'c, '_>,
+    settings: &EmitSettings<'_>,
+    descriptor: GlobalValue<'c>,
+) -> Result<()> {
+    let info = emit_start_info(env, settings, descriptor)?;
     let types = &env.types;
     let start_type = types.i32.fn_type(&[types.i32.into(), types.ptr.into(), types.ptr.into()], false);
     let start = env.llvm.add_function(symbol::START, start_type, None);
@@ -30,13 +38,14 @@ pub fn emit_main<'c>(env: &ModuleEnv<'c, '_>, policy: &Policy, descriptor: Globa
 
 fn emit_start_info<'c>(
     env: &ModuleEnv<'c, '_>,
-    policy: &Policy,
+    settings: &EmitSettings<'_>,
     descriptor: GlobalValue<'c>,
 ) -> Result<PointerValue<'c>> {
+    let policy = settings.policy;
     type Info = StartInfo<Word>;
     let entry = env
         .module
-        .entry_point()
+        .entry_point(settings.entry)
         .ok_or_else(|| CompileError::internal("an executable without an entry point got this far"))?;
     let value = ConstStruct::new(env, size_of::<Info>())
         .pointer(offset_of!(Info, module), descriptor.as_pointer_value())
@@ -45,6 +54,7 @@ fn emit_start_info<'c>(
         .slice(offset_of!(Info, dirs), dir_grants(env, policy))
         .slice(offset_of!(Info, env), env_grants(env, policy))
         .slice(offset_of!(Info, listeners), listeners(env, policy))
+        .slice(offset_of!(Info, embedded), embedded_dirs(env, settings.embedded))
         .nested(offset_of!(Info, limits), size_of::<Limits>(), limits(env, &policy.limits))
         .u32(offset_of!(Info, policy), policy.word as u32)
         .u32(offset_of!(Info, allow_escapes), policy.allow_escapes.into())
@@ -54,12 +64,29 @@ fn emit_start_info<'c>(
 
 /// Only a module that imports from WASI pulls it in.
 fn wasi_init<'c>(env: &ModuleEnv<'c, '_>) -> PointerValue<'c> {
-    if env.module.imports.is_empty() {
+    let is_wasi = |import: &Import<'_>| wasi_symbol_prefix(import.module, import.name).is_some();
+    if !env.module.imports.iter().any(is_wasi) {
         return env.types.ptr.const_null();
     }
     let init = env.llvm.add_global(env.types.i8, None, symbol::WASI_INIT);
     init.set_visibility(GlobalVisibility::Hidden);
     init.as_pointer_value()
+}
+
+fn embedded_dirs<'c>(env: &ModuleEnv<'c, '_>, dirs: &[PackedDir]) -> (PointerValue<'c>, u64) {
+    type Dir = EmbeddedDir<Word>;
+    let dirs: Vec<_> = dirs
+        .iter()
+        .map(|dir| {
+            let archive = env.context.const_string(&dir.archive, false);
+            let archive = private_constant(env, "embedded", archive.into(), ARCHIVE_ALIGN);
+            ConstStruct::new(env, size_of::<Dir>())
+                .slice(offset_of!(Dir, guest), byte_slice(env, "embedded", dir.guest.as_bytes()))
+                .slice(offset_of!(Dir, archive), (archive.as_pointer_value(), dir.archive.len() as u64))
+                .finish()
+        })
+        .collect();
+    struct_slice(env, "embedded_dirs", &dirs)
 }
 
 fn listeners<'c>(env: &ModuleEnv<'c, '_>, policy: &Policy) -> (PointerValue<'c>, u64) {
