@@ -3,8 +3,10 @@
 //! It is made once by `w2n_wasi_init` and reached from every call; nothing of it is global.
 
 use crate::fd_table::FdTable;
+use crate::guest::MemoryPlace;
 use crate::hint::MissingDirHint;
 use crate::path::resolve::Resolver;
+use crate::terminal::Escapes;
 
 /// Everything a guest's calls work on.
 #[derive(Debug, Default)]
@@ -15,8 +17,12 @@ pub struct Context {
     pub args: StringList,
     /// Environment, `KEY=VALUE` each.
     pub environ: StringList,
+    /// Where the guest's module has its memory.
+    pub memory_place: MemoryPlace,
     /// How guest paths are opened.
     pub resolver: Resolver,
+    /// What becomes of escape sequences that the guest writes to a terminal.
+    pub escapes: Escapes,
     /// Whether to tell the user that a directory is missing.
     pub hint: MissingDirHint,
 }

@@ -8,32 +8,27 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::fstat;
 use rustix::termios::isatty;
 
+use crate::embedded::EmbeddedFile;
 use crate::errno::Errno;
+use crate::terminal::{EscapeFilter, Escapes};
 use crate::types::{Access, Fd, FdFlags, FileType, Rights};
 
-/// The host's file behind a descriptor.
+/// What is behind a descriptor.
 #[derive(Debug)]
-pub enum HostFile {
+pub enum File {
     /// Opened for the guest, closed with the descriptor.
     Owned(OwnedFd),
     /// Standard input, output or error of the process; stays open when the guest closes it.
     Stdio(BorrowedFd<'static>),
-}
-
-impl AsFd for HostFile {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Self::Owned(file) => file.as_fd(),
-            Self::Stdio(file) => *file,
-        }
-    }
+    /// Packed into the executable.
+    Embedded(EmbeddedFile),
 }
 
 /// An open file descriptor of the guest.
 #[derive(Debug)]
 pub struct Descriptor {
-    /// The file on the host.
-    pub file: HostFile,
+    /// What it stands for.
+    pub file: File,
     /// What it is.
     pub file_type: FileType,
     /// What may be done with it.
@@ -46,9 +41,25 @@ pub struct Descriptor {
     pub nonblocking: bool,
     /// Name of a granted directory, for `fd_prestat_get`; `None` for everything else.
     pub preopen_name: Option<Vec<u8>>,
+    /// Makes escapes visible, where it is a terminal and they are not allowed.
+    pub escape_filter: Option<EscapeFilter>,
 }
 
 impl Descriptor {
+    /// A descriptor with these rights, that can be changed and passes nothing on.
+    pub fn new(file: File, file_type: FileType, rights: Rights) -> Self {
+        Self {
+            file,
+            file_type,
+            rights,
+            inheriting: Rights::NONE,
+            access: Access::ReadWrite,
+            nonblocking: false,
+            preopen_name: None,
+            escape_filter: None,
+        }
+    }
+
     /// A descriptor for one of the process's standard streams; `direction` says which way data goes.
     /// A stream that the process was started without is `None`.
     ///
@@ -59,15 +70,19 @@ impl Descriptor {
         let transfer = Rights(Rights::FD_READ.0 | Rights::FD_WRITE.0);
         let applicable = applicable_rights(file_type, file).without(Rights::MUTATING).without(transfer);
         let rights = Rights(applicable.0 | direction.0);
-        Some(Self {
-            file: HostFile::Stdio(file),
-            file_type,
-            rights,
-            inheriting: Rights::NONE,
-            access: Access::ReadWrite,
-            nonblocking: false,
-            preopen_name: None,
-        })
+        Some(Self::new(File::Stdio(file), file_type, rights))
+    }
+
+    /// A descriptor for a stream socket that the host does not wait on.
+    pub fn socket(socket: OwnedFd) -> Self {
+        Self::new(File::Owned(socket), FileType::SocketStream, Rights::SOCKET)
+    }
+
+    /// The descriptor, with a filter for escapes if it is a terminal and they are not allowed.
+    pub fn with_escapes(mut self, escapes: Escapes) -> Self {
+        let is_terminal = self.file_type == FileType::CharacterDevice && self.host().is_ok_and(isatty);
+        self.escape_filter = (is_terminal && escapes == Escapes::Shown).then(EscapeFilter::default);
+        self
     }
 
     /// A descriptor for a granted directory.
@@ -80,13 +95,52 @@ impl Descriptor {
             Access::ReadOnly => Rights::DIRECTORY.without(Rights::MUTATING),
         };
         Self {
-            file: HostFile::Owned(directory),
-            file_type: FileType::Directory,
-            rights,
             inheriting: Rights::INHERITABLE,
             access,
-            nonblocking: false,
             preopen_name: Some(name),
+            ..Self::new(File::Owned(directory), FileType::Directory, rights)
+        }
+    }
+
+    /// A descriptor for a packed directory.
+    pub fn embedded_preopen(directory: EmbeddedFile, name: Vec<u8>) -> Self {
+        Self {
+            inheriting: Rights::INHERITABLE,
+            access: Access::ReadOnly,
+            preopen_name: Some(name),
+            ..Self::new(
+                File::Embedded(directory),
+                FileType::Directory,
+                Rights::DIRECTORY.without(Rights::MUTATING),
+            )
+        }
+    }
+
+    /// The file on the host; `NOTSUP` for one that is packed into the executable. Who can meet one of those
+    /// asks [`Self::embedded`] first.
+    pub fn host(&self) -> Result<BorrowedFd<'_>, Errno> {
+        match &self.file {
+            File::Owned(file) => Ok(file.as_fd()),
+            File::Stdio(file) => Ok(*file),
+            File::Embedded(_) => Err(Errno::NotSup),
+        }
+    }
+
+    /// The file, if it is packed into the executable.
+    pub fn embedded(&self) -> Option<&EmbeddedFile> {
+        match &self.file {
+            File::Embedded(file) => Some(file),
+            File::Owned(_) | File::Stdio(_) => None,
+        }
+    }
+
+    /// Whether it has a position.
+    pub fn is_seekable(&self) -> bool {
+        match self.file_type {
+            FileType::RegularFile | FileType::BlockDevice => true,
+            // /dev/null and /dev/zero can be sought in; a terminal cannot.
+            FileType::CharacterDevice => self.host().is_ok_and(|file| !isatty(file)),
+            _ => false,
         }
     }
 
@@ -110,7 +164,10 @@ impl Descriptor {
 
     /// The guest's flags: those the host keeps, and `NONBLOCK`.
     pub fn flags(&self) -> Result<FdFlags, Errno> {
-        let host = FdFlags::from_host(rustix::fs::fcntl_getfl(&self.file)?);
+        let host = match self.host() {
+            Ok(file) => FdFlags::from_host(rustix::fs::fcntl_getfl(file)?),
+            Err(_) => FdFlags::NONE,
+        };
         let nonblocking = if self.nonblocking { FdFlags::NONBLOCK.0 } else { 0 };
         Ok(FdFlags(host.0 | nonblocking))
     }
@@ -139,17 +196,30 @@ pub fn applicable_rights(file_type: FileType, file: BorrowedFd<'_>) -> Rights {
 }
 
 /// All descriptors of a guest.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct FdTable {
     slots: Vec<Option<Descriptor>>,
     /// No slot below this one is free.
     first_free: usize,
+    /// Descriptors that are open.
+    open_count: usize,
+    /// How many may be.
+    max_open: usize,
+}
+
+impl Default for FdTable {
+    fn default() -> Self {
+        Self { slots: Vec::new(), first_free: 0, open_count: 0, max_open: usize::MAX }
+    }
 }
 
 impl FdTable {
-    /// Gives `descriptor` the lowest free number, as POSIX has it. The table grows with the number of
-    /// host files that are open, which the host limits.
+    /// Gives `descriptor` the lowest free number, as POSIX has it, or answers `MFILE` past the limit. The
+    /// table grows with the number of host files that are open, which the host limits.
     pub fn insert(&mut self, descriptor: Descriptor) -> Result<Fd, Errno> {
+        if self.open_count >= self.max_open {
+            return Err(Errno::MFile);
+        }
         let free = (self.first_free..self.slots.len()).find(|&index| self.slots[index].is_none());
         let index = free.unwrap_or(self.slots.len());
         let number = u32::try_from(index).map_err(|_| Errno::NFile)?;
@@ -158,12 +228,24 @@ impl FdTable {
         }
         self.slots[index] = Some(descriptor);
         self.first_free = index + 1;
+        self.open_count += 1;
         Ok(Fd(number))
+    }
+
+    /// Lets at most `max_open` descriptors be open at a time.
+    pub fn limit(&mut self, max_open: usize) {
+        self.max_open = max_open;
+    }
+
+    /// Number of descriptors that are open.
+    pub fn open_count(&self) -> usize {
+        self.open_count
     }
 
     /// Gives `descriptor` the next number after all that are in use or reserved: for what the program
     /// is started with, so that granted directories stand at 3 even where a standard stream is closed.
     pub fn push(&mut self, descriptor: Option<Descriptor>) {
+        self.open_count += usize::from(descriptor.is_some());
         self.slots.push(descriptor);
     }
 
@@ -215,6 +297,7 @@ impl FdTable {
         let index = fd.0 as usize;
         let removed = self.slots.get_mut(index).and_then(Option::take).ok_or(Errno::BadF)?;
         self.first_free = self.first_free.min(index);
+        self.open_count -= 1;
         Ok(removed)
     }
 

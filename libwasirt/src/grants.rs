@@ -1,18 +1,27 @@
-//! `w2n_wasi_init`: what a program may use, from what was baked in and from `W2N_DIR` and `W2N_ENV`.
+//! `w2n_wasi_init`: what a program may use, from what was baked in and from the variables of this run.
 //!
 //! Rule: a grant that cannot be honoured ends the program before the guest runs; it is never skipped.
 
 use core::ffi::{c_char, c_void};
 use std::os::unix::ffi::OsStringExt;
 
+use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::stdio;
-use w2n_abi::{DIR_VARIABLE, DirGrant, ENV_VARIABLE, EnvGrant, StartInfo};
+use w2n_abi::{
+    DIR_VARIABLE, DirGrant, DirParts, ENV_VARIABLE, ESCAPES_VARIABLE, EmbeddedDir, EnvGrant, LISTEN_VARIABLE,
+    NO_LIMIT, PolicyWord, Slice, StartInfo, split_dir_grant,
+};
 
 use crate::context::Context;
+use crate::embedded::{Archive, EmbeddedFile};
 use crate::fd_table::Descriptor;
 use crate::guest::{Word, c_bytes, elements};
-use crate::report::report;
+use crate::listen::listen;
+use crate::narrow;
+use crate::path::{GuestPath, resolve};
+use crate::report::{describe, report};
+use crate::terminal::Escapes;
 use crate::types::{Access, Rights};
 
 /// See [`StartInfo::wasi_init`]: the context of a program, or null after a message.
@@ -26,7 +35,7 @@ pub unsafe extern "C" fn w2n_wasi_init(
     argv: *const *const c_char,
 ) -> *mut c_void {
     // SAFETY: the caller vouches for all three.
-    let grants = unsafe { Grants::from_start_info(&*info, argc, argv) };
+    let (info, grants) = unsafe { (&*info, Grants::from_start_info(&*info, argc, argv)) };
     // A guest has no signals: a write to a closed pipe answers PIPE, here as in any other WASI host, and one
     // past the limit of file sizes answers FBIG.
     // SAFETY: sets dispositions of the process, which is ours: plugins have no start information.
@@ -34,7 +43,14 @@ pub unsafe extern "C" fn w2n_wasi_init(
         libc::signal(libc::SIGPIPE, libc::SIG_IGN);
         libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
     }
-    match grants.into_context() {
+    let made = grants.for_this_run().and_then(|grants| match info.help {
+        0 => grants.into_context(),
+        _ => {
+            describe(&grants);
+            Ok(Context::default())
+        }
+    });
+    match made {
         Ok(context) => Box::into_raw(Box::new(context)).cast(),
         Err(message) => {
             report(&[b"wasm2native: ", &message]);
@@ -44,14 +60,49 @@ pub unsafe extern "C" fn w2n_wasi_init(
 }
 
 /// A directory to be granted.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dir {
     /// Path on the host.
     pub host: Vec<u8>,
+    /// Path below `host` of what is granted; empty for `host` itself.
+    pub below: Vec<u8>,
     /// Name the guest sees.
     pub guest: Vec<u8>,
     /// `:ro`
     pub access: Access,
+}
+
+/// A packed directory.
+#[derive(Clone, Debug)]
+pub struct Packed {
+    /// Name the guest sees.
+    pub guest: Vec<u8>,
+    /// What is in it.
+    pub archive: Archive,
+}
+
+/// A variable to be granted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Variable {
+    /// Its name.
+    pub key: Vec<u8>,
+    /// Its value; `None` where it is the host's and the host has none.
+    pub value: Option<Vec<u8>>,
+    /// `--env K`: the value is the host's.
+    pub inherits: bool,
+}
+
+/// What the variables of a run say; `None` where one is not set.
+#[derive(Debug, Default)]
+pub struct RunVariables {
+    /// `W2N_DIR`
+    pub dirs: Option<Vec<u8>>,
+    /// `W2N_ENV`
+    pub env: Option<Vec<u8>>,
+    /// `W2N_TCPLISTEN`
+    pub listeners: Option<Vec<u8>>,
+    /// `W2N_ALLOW_ESCAPES`
+    pub escapes: Option<Vec<u8>>,
 }
 
 /// Everything a program is given.
@@ -60,66 +111,132 @@ pub struct Grants {
     /// Arguments, the program's name first.
     pub args: Vec<Vec<u8>>,
     /// Variables; a later one replaces an earlier one of the same name.
-    pub env: Vec<(Vec<u8>, Vec<u8>)>,
-    /// Directories that are baked in.
+    pub env: Vec<Variable>,
+    /// Packed directories, which come before the others.
+    pub embedded: Vec<Packed>,
+    /// Directories, in the order of their descriptors.
     pub dirs: Vec<Dir>,
-    /// Value of `W2N_DIR`, unless sealed.
-    pub dir_variable: Option<Vec<u8>>,
-    /// Value of `W2N_ENV`, unless sealed.
-    pub env_variable: Option<Vec<u8>>,
-    /// Nothing can be granted at run time.
-    pub sealed: bool,
+    /// Addresses to listen on; their descriptors follow those of the directories.
+    pub listeners: Vec<Vec<u8>>,
+    /// Whether escapes reach a terminal.
+    pub escapes: Escapes,
+    /// Descriptors that may be open at a time.
+    pub max_fds: Option<usize>,
+    /// What a run may do about it.
+    pub word: PolicyWord,
+    /// What this run wants.
+    pub run: RunVariables,
 }
 
 impl Grants {
     /// # Safety
     /// The slices of `info` describe constant arrays; `argv` holds `argc` C strings.
     unsafe fn from_start_info(info: &StartInfo<Word>, argc: i32, argv: *const *const c_char) -> Self {
-        let sealed = info.sealed != 0;
-        let at_run_time = |name: &str| (!sealed).then(|| host_variable(name)).flatten();
+        let max_fds = info.limits.descriptors;
         // SAFETY: the caller vouches for the arrays and for the strings in them.
         unsafe {
             Self {
                 args: (0..argc.max(0) as usize).map(|index| c_bytes(*argv.add(index)).to_vec()).collect(),
                 env: elements::<EnvGrant<Word>>(&info.env)
                     .iter()
-                    .filter_map(|grant| baked_variable(grant))
+                    .map(|grant| baked_variable(grant))
+                    .collect(),
+                embedded: elements::<EmbeddedDir<Word>>(&info.embedded)
+                    .iter()
+                    .zip(0..)
+                    .map(|(dir, number)| Packed {
+                        guest: elements(&dir.guest).to_vec(),
+                        archive: Archive::new(elements(&dir.archive), number),
+                    })
                     .collect(),
                 dirs: elements::<DirGrant<Word>>(&info.dirs).iter().map(|grant| baked_dir(grant)).collect(),
-                dir_variable: at_run_time(DIR_VARIABLE),
-                env_variable: at_run_time(ENV_VARIABLE),
-                sealed,
+                listeners: elements::<Slice<Word>>(&info.listeners)
+                    .iter()
+                    .map(|address| elements::<u8>(address).to_vec())
+                    .collect(),
+                escapes: if info.allow_escapes == 0 { Escapes::Shown } else { Escapes::Passed },
+                max_fds: (max_fds != NO_LIMIT).then(|| usize::try_from(max_fds).unwrap_or(usize::MAX)),
+                word: PolicyWord::from_number(info.policy),
+                run: RunVariables {
+                    dirs: host_variable(DIR_VARIABLE),
+                    env: host_variable(ENV_VARIABLE),
+                    listeners: host_variable(LISTEN_VARIABLE),
+                    escapes: host_variable(ESCAPES_VARIABLE),
+                },
             }
         }
     }
 
+    /// What the policy's word makes of the variables of this run. The error is a message for the user.
+    pub fn for_this_run(mut self) -> Result<Self, Vec<u8>> {
+        let run = core::mem::take(&mut self.run);
+        match self.word {
+            PolicyWord::Sealed => {}
+            PolicyWord::Open => {
+                let env = split_list(&run.env.unwrap_or_default());
+                self.env.extend(env.iter().map(|item| parse_variable(item)).collect::<Result<Vec<_>, _>>()?);
+                let dirs = split_list(&run.dirs.unwrap_or_default());
+                self.dirs.extend(dirs.iter().map(|item| parse_dir(item)).collect::<Result<Vec<_>, _>>()?);
+                self.listeners.extend(split_list(&run.listeners.unwrap_or_default()));
+                self.escapes = narrow::escapes(run.escapes.as_deref()).unwrap_or(self.escapes);
+            }
+            PolicyWord::Bound => narrow::narrow(&mut self, &run)?,
+        }
+        Ok(self)
+    }
+
     /// Opens what is granted. The error is a message for the user.
-    pub fn into_context(mut self) -> Result<Context, Vec<u8>> {
-        let mut context = Context::default();
+    pub fn into_context(self) -> Result<Context, Vec<u8>> {
+        let mut context = Context { escapes: self.escapes, ..Context::default() };
         for argument in &self.args {
             context.args.push(&[argument]);
         }
-        for item in split_list(&self.env_variable.unwrap_or_default()) {
-            let equals = item.iter().position(|&byte| byte == b'=').filter(|&at| at > 0);
-            let Some(equals) = equals else {
-                return Err([b"W2N_ENV: `", item.as_slice(), b"` is not of the form KEY=VALUE"].concat());
-            };
-            self.env.push((item[..equals].to_vec(), item[equals + 1..].to_vec()));
-        }
-        for (index, (key, value)) in self.env.iter().enumerate() {
-            if !self.env[index + 1..].iter().any(|(later, _)| later == key) {
-                context.environ.push(&[key, b"=", value]);
+        for (index, variable) in self.env.iter().enumerate() {
+            let is_replaced = self.env[index + 1..].iter().any(|later| later.key == variable.key);
+            if let (false, Some(value)) = (is_replaced, &variable.value) {
+                context.environ.push(&[&variable.key, b"=", value]);
             }
         }
         add_stdio(&mut context);
-        for item in split_list(&self.dir_variable.unwrap_or_default()) {
-            self.dirs.push(parse_dir(&item));
+        self.add_directories(&mut context)?;
+        for address in &self.listeners {
+            context.fds.push(Some(Descriptor::socket(listen(address)?)));
         }
-        for dir in self.dirs {
-            add_dir(&mut context, dir)?;
+        if let Some(max_fds) = self.max_fds {
+            if context.fds.open_count() > max_fds {
+                return Err(
+                    b"--max-fds: the standard streams and what is granted are more than that".to_vec()
+                );
+            }
+            context.fds.limit(max_fds);
         }
-        context.hint.sealed = self.sealed;
+        context.hint.can_grant = self.word == PolicyWord::Open;
         Ok(context)
+    }
+
+    /// Of several directories with one name the last one counts: what is granted hides what is packed, and what
+    /// a run grants hides what was baked in. Nothing is merged.
+    fn add_directories(&self, context: &mut Context) -> Result<(), Vec<u8>> {
+        let is_hidden = |name: &[u8], later: &[Dir]| later.iter().any(|dir| same_name(&dir.guest, name));
+        for (index, packed) in self.embedded.iter().enumerate() {
+            let later = &self.embedded[index + 1..];
+            if later.iter().any(|other| same_name(&other.guest, &packed.guest))
+                || is_hidden(&packed.guest, &self.dirs)
+            {
+                continue;
+            }
+            let Some(root) = EmbeddedFile::root(packed.archive.clone()) else {
+                return Err([b"the packed directory `", packed.guest.as_slice(), b"` is damaged"].concat());
+            };
+            context.hint.dir_granted = true;
+            context.fds.push(Some(Descriptor::embedded_preopen(root, packed.guest.clone())));
+        }
+        for (index, dir) in self.dirs.iter().enumerate() {
+            if !is_hidden(&dir.guest, &self.dirs[index + 1..]) {
+                add_dir(context, dir)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -130,35 +247,71 @@ fn add_stdio(context: &mut Context) {
         (stdio::stderr(), Rights::FD_WRITE),
     ];
     for (file, direction) in streams {
-        context.fds.push(Descriptor::stdio(file, direction));
+        let descriptor = Descriptor::stdio(file, direction);
+        context.fds.push(descriptor.map(|descriptor| descriptor.with_escapes(context.escapes)));
     }
 }
 
-fn add_dir(context: &mut Context, dir: Dir) -> Result<(), Vec<u8>> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let opened = rustix::fs::openat(CWD, dir.host.as_slice(), flags, Mode::empty());
-    let directory = opened.map_err(|error| {
-        let reason = host_message(error.raw_os_error());
+/// Whether two names are the same but for slashes at the end.
+fn same_name(one: &[u8], other: &[u8]) -> bool {
+    let trim = |name: &[u8]| name.iter().rposition(|&byte| byte != b'/').map_or(0, |last| last + 1);
+    one[..trim(one)] == other[..trim(other)]
+}
+
+fn add_dir(context: &mut Context, dir: &Dir) -> Result<(), Vec<u8>> {
+    let directory = open_dir(context.resolver, dir).map_err(|error| {
+        let reason = host_message(error);
         [b"cannot open the granted directory `", dir.host.as_slice(), b"`: ", &reason].concat()
     })?;
     context.hint.dir_granted = true;
-    context.fds.push(Some(Descriptor::preopen(directory, dir.guest, dir.access)));
+    context.fds.push(Some(Descriptor::preopen(directory, dir.guest.clone(), dir.access)));
     Ok(())
 }
 
-/// `HOST[::GUEST][:ro]`; without `::GUEST` the guest sees the host's name.
-pub fn parse_dir(item: &[u8]) -> Dir {
-    // `HOST::ro` names the guest directory `ro`: the colon before a suffix must not be the second of two.
-    let (names, access) = match item.strip_suffix(b":ro") {
-        Some(names) if !names.ends_with(b":") => (names, Access::ReadOnly),
-        _ => (item, Access::ReadWrite),
+/// The directory, or the host's error number.
+fn open_dir(resolver: resolve::Resolver, dir: &Dir) -> Result<OwnedFd, i32> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let opened = rustix::fs::openat(CWD, dir.host.as_slice(), flags, Mode::empty());
+    let base = opened.map_err(|error| error.raw_os_error())?;
+    if dir.below.is_empty() {
+        return Ok(base);
+    }
+    // What is granted was made smaller: it must lie below what was baked in when it is opened, too.
+    GuestPath::from_bytes(&dir.below)
+        .and_then(|below| resolve::open(resolver, base.as_fd(), &below, flags, Mode::empty()))
+        .map_err(|_| libc::ENOENT)
+}
+
+/// `HOST[::GUEST][:ro]`; without `::GUEST` the guest sees the host's name. The error is a message for the user.
+pub fn parse_dir(item: &[u8]) -> Result<Dir, Vec<u8>> {
+    let parts = split_dir(item)?;
+    let guest = parts.guest.unwrap_or(parts.host).to_vec();
+    Ok(Dir { host: parts.host.to_vec(), below: Vec::new(), guest, access: access(&parts) })
+}
+
+/// The parts of an item of `W2N_DIR`.
+pub(crate) fn split_dir(item: &[u8]) -> Result<DirParts<'_>, Vec<u8>> {
+    split_dir_grant(item)
+        .ok_or_else(|| [b"W2N_DIR: `", item, b"` is not of the form HOST[::GUEST][:ro]"].concat())
+}
+
+/// What `:ro`, or its absence, says.
+pub(crate) fn access(parts: &DirParts<'_>) -> Access {
+    if parts.read_only { Access::ReadOnly } else { Access::ReadWrite }
+}
+
+/// `KEY=VALUE`
+fn parse_variable(item: &[u8]) -> Result<Variable, Vec<u8>> {
+    let Some((key, value)) = split_variable(item) else {
+        return Err([b"W2N_ENV: `", item, b"` is not of the form KEY=VALUE"].concat());
     };
-    let separator = names.windows(2).position(|pair| pair == b"::");
-    let (host, guest) = match separator {
-        Some(at) => (&names[..at], &names[at + 2..]),
-        None => (names, names),
-    };
-    Dir { host: host.to_vec(), guest: guest.to_vec(), access }
+    Ok(Variable { key: key.to_vec(), value: Some(value.to_vec()), inherits: false })
+}
+
+/// Both sides of the first equals sign, if there is a name before it.
+pub(crate) fn split_variable(item: &[u8]) -> Option<(&[u8], &[u8])> {
+    let equals = item.iter().position(|&byte| byte == b'=').filter(|&at| at > 0)?;
+    Some((&item[..equals], &item[equals + 1..]))
 }
 
 /// The items of a list with commas between them, in which a backslash takes the next byte as it is.
@@ -181,21 +334,23 @@ pub fn split_list(list: &[u8]) -> Vec<Vec<u8>> {
 /// # Safety
 /// The slices of `grant` describe constant bytes.
 unsafe fn baked_dir(grant: &DirGrant<Word>) -> Dir {
-    let access = if grant.read_only != 0 { Access::ReadOnly } else { Access::ReadWrite };
     // SAFETY: as the caller vouches.
-    unsafe { Dir { host: elements(&grant.host).to_vec(), guest: elements(&grant.guest).to_vec(), access } }
+    let (host, guest) = unsafe { (elements(&grant.host).to_vec(), elements(&grant.guest).to_vec()) };
+    let access = if grant.read_only == 0 { Access::ReadWrite } else { Access::ReadOnly };
+    Dir { host, below: Vec::new(), guest, access }
 }
 
 /// # Safety
 /// The slices of `grant` describe constant bytes.
-unsafe fn baked_variable(grant: &EnvGrant<Word>) -> Option<(Vec<u8>, Vec<u8>)> {
+unsafe fn baked_variable(grant: &EnvGrant<Word>) -> Variable {
     // SAFETY: as the caller vouches.
     let (key, value) = unsafe { (elements::<u8>(&grant.key), elements::<u8>(&grant.value)) };
-    let value = match grant.inherit {
-        0 => value.to_vec(),
-        _ => host_variable(core::str::from_utf8(key).ok()?)?,
+    let inherits = grant.inherit != 0;
+    let value = match inherits {
+        false => Some(value.to_vec()),
+        true => core::str::from_utf8(key).ok().and_then(host_variable),
     };
-    Some((key.to_vec(), value))
+    Variable { key: key.to_vec(), value, inherits }
 }
 
 fn host_variable(name: &str) -> Option<Vec<u8>> {
@@ -203,7 +358,7 @@ fn host_variable(name: &str) -> Option<Vec<u8>> {
 }
 
 /// What the host says about its error number.
-fn host_message(number: i32) -> Vec<u8> {
+pub(crate) fn host_message(number: i32) -> Vec<u8> {
     // SAFETY: strerror answers a C string, which stays valid until the next call; we copy it, and no
     // other thread runs before the guest.
     unsafe { c_bytes(libc::strerror(number)) }.to_vec()

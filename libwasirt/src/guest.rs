@@ -31,6 +31,21 @@ pub struct GuestMemory<'call> {
     call: PhantomData<&'call mut [u8]>,
 }
 
+/// Where a module has the memory that WASI works on.
+#[derive(Debug)]
+pub struct MemoryPlace {
+    /// The module's descriptor; null for none.
+    descriptor: Word,
+    /// Of the reference to the memory, in an instance.
+    offset: Option<u32>,
+}
+
+impl Default for MemoryPlace {
+    fn default() -> Self {
+        Self { descriptor: core::ptr::null_mut(), offset: None }
+    }
+}
+
 impl<'call> GuestMemory<'call> {
     /// The memory of `instance` for WASI: its export `memory`, else its first memory, else an empty one,
     /// in which every pointer is out of bounds.
@@ -38,14 +53,28 @@ impl<'call> GuestMemory<'call> {
     /// # Safety
     /// `instance` is a live instance whose memories nobody else touches during `'call`.
     pub unsafe fn of_instance(instance: *const VmInstance<Word>) -> Self {
+        // SAFETY: as our caller vouches.
+        unsafe { Self::of_instance_known(instance, &mut MemoryPlace::default()) }
+    }
+
+    /// As [`Self::of_instance`]; `known` keeps from call to call where the module has its memory.
+    ///
+    /// # Safety
+    /// As for [`Self::of_instance`].
+    pub unsafe fn of_instance_known(instance: *const VmInstance<Word>, known: &mut MemoryPlace) -> Self {
         // SAFETY: the caller vouches for the instance; its descriptor is constant data of the module.
-        let place = unsafe { (*instance).descriptor.cast::<ModuleDescriptor<Word>>().as_ref() }
+        let descriptor = unsafe { (*instance).descriptor };
+        if known.descriptor != descriptor {
             // SAFETY: the slices of a descriptor describe constant arrays of its module.
-            .and_then(|descriptor| unsafe { memory_place(descriptor) });
-        let Some(place) = place else { return Self::empty() };
+            let offset = unsafe { descriptor.cast::<ModuleDescriptor<Word>>().as_ref() }
+                .and_then(|descriptor| unsafe { memory_place(descriptor) })
+                .map(|place| place.offset);
+            *known = MemoryPlace { descriptor, offset };
+        }
+        let Some(offset) = known.offset else { return Self::empty() };
         // SAFETY: the compiler put a VmMemoryRef at this offset, and the runtime filled it in.
         unsafe {
-            let reference = instance.byte_add(place.offset as usize).cast::<VmMemoryRef<Word>>();
+            let reference = instance.byte_add(offset as usize).cast::<VmMemoryRef<Word>>();
             let memory = (*reference).memory.cast::<VmMemory<Word>>();
             Self::new((*reference).base.cast(), (*memory).length_bytes)
         }
@@ -117,16 +146,16 @@ impl<'call> GuestMemory<'call> {
     /// [`MAX_IOVECS`] must be in bounds, but only the first buffers are taken.
     pub fn buffers(&self, ptr: GuestPtr, count: u32) -> Result<GuestBuffers<'_>, Errno> {
         self.check_wide(ptr, u64::from(count) * u64::from(IOVEC_SIZE_BYTES))?;
-        let taken = count.min(MAX_IOVECS);
-        let mut vectors = Vec::with_capacity(taken as usize);
-        for index in 0..taken {
+        let mut buffers = GuestBuffers::with_room_for(count.min(MAX_IOVECS) as usize);
+        for index in 0..buffers.count() as u32 {
             let [address, len] = self.read_pair(GuestPtr(ptr.0 + index * IOVEC_SIZE_BYTES))?;
             self.check(GuestPtr(address), len)?;
             // Wrapping: an empty buffer may stand at the very end, where no byte is.
             let start = self.base.wrapping_add(address as usize);
-            vectors.push(libc::iovec { iov_base: start.cast(), iov_len: len as usize });
+            let vector = libc::iovec { iov_base: start.cast(), iov_len: len as usize };
+            buffers.vectors_mut()[index as usize] = vector;
         }
-        Ok(GuestBuffers { vectors, memory: PhantomData })
+        Ok(buffers)
     }
 
     fn read_pair(&self, ptr: GuestPtr) -> Result<[u32; 2], Errno> {
@@ -138,30 +167,84 @@ impl<'call> GuestMemory<'call> {
 /// Buffers in guest memory, as the host's vectored calls take them. They may overlap, so they never
 /// become Rust references; only the kernel reads and writes them.
 pub struct GuestBuffers<'memory> {
-    vectors: Vec<libc::iovec>,
+    /// The vectors, if they are few: nearly every call has one or two, and needs no memory of the host.
+    few: [libc::iovec; FEW_IOVECS],
+    /// The vectors, if they are many.
+    many: Vec<libc::iovec>,
+    count: usize,
     memory: PhantomData<&'memory [u8]>,
 }
 
+/// Buffers that are kept without memory of the host.
+const FEW_IOVECS: usize = 4;
+
+const NO_BUFFER: libc::iovec = libc::iovec { iov_base: core::ptr::null_mut(), iov_len: 0 };
+
 impl GuestBuffers<'_> {
+    fn with_room_for(count: usize) -> Self {
+        let many = if count > FEW_IOVECS { vec![NO_BUFFER; count] } else { Vec::new() };
+        Self { few: [NO_BUFFER; FEW_IOVECS], many, count, memory: PhantomData }
+    }
+
+    fn vectors(&self) -> &[libc::iovec] {
+        if self.many.is_empty() { &self.few[..self.count] } else { &self.many }
+    }
+
+    fn vectors_mut(&mut self) -> &mut [libc::iovec] {
+        if self.many.is_empty() { &mut self.few[..self.count] } else { &mut self.many }
+    }
+
     /// The array for `readv` and its kin: valid while `self` lives.
     pub fn as_ptr(&self) -> *const libc::iovec {
-        self.vectors.as_ptr()
+        self.vectors().as_ptr()
+    }
+
+    /// The buffer, if it is only one: the host's calls for that are quicker.
+    pub fn only(&self) -> Option<libc::iovec> {
+        match self.vectors() {
+            [only] => Some(*only),
+            _ => None,
+        }
     }
 
     /// Number of buffers, at most [`MAX_IOVECS`].
     pub fn count(&self) -> i32 {
-        self.vectors.len() as i32
+        self.count as i32
+    }
+
+    /// The first bytes of the buffers, at most `max_bytes`.
+    pub fn copy(&self, max_bytes: usize) -> Vec<u8> {
+        let mut copy = Vec::new();
+        for vector in self.vectors() {
+            let len = vector.iov_len.min(max_bytes - copy.len());
+            // SAFETY: `buffers` checked each vector, and no reference that can write is alive: `self`
+            // borrows the memory.
+            copy.extend_from_slice(unsafe { core::slice::from_raw_parts(vector.iov_base.cast::<u8>(), len) });
+        }
+        copy
+    }
+
+    /// Copies as much of `bytes` into the buffers as fits; answers how much that is.
+    pub fn fill(&self, bytes: &[u8]) -> u32 {
+        let mut rest = bytes;
+        for vector in self.vectors() {
+            let (part, behind) = rest.split_at(vector.iov_len.min(rest.len()));
+            // SAFETY: `buffers` checked each vector, `self` borrows the memory, and what is copied is not in it.
+            unsafe { vector.iov_base.cast::<u8>().copy_from_nonoverlapping(part.as_ptr(), part.len()) };
+            rest = behind;
+        }
+        u32::try_from(bytes.len() - rest.len()).unwrap_or(u32::MAX)
     }
 
     /// Bytes of all buffers together.
     pub fn size_bytes(&self) -> u64 {
-        self.vectors.iter().map(|vector| vector.iov_len as u64).sum()
+        self.vectors().iter().map(|vector| vector.iov_len as u64).sum()
     }
 
     /// Keeps the first `size_bytes` bytes.
     pub fn truncate(&mut self, size_bytes: u64) {
         let mut left = size_bytes;
-        for vector in &mut self.vectors {
+        for vector in self.vectors_mut() {
             let len = (vector.iov_len as u64).min(left);
             vector.iov_len = len as usize;
             left -= len;
@@ -171,7 +254,7 @@ impl GuestBuffers<'_> {
     /// Leaves out the first `size_bytes` bytes, which are done with.
     pub fn advance(&mut self, size_bytes: u64) {
         let mut left = size_bytes;
-        for vector in &mut self.vectors {
+        for vector in self.vectors_mut() {
             let len = (vector.iov_len as u64).min(left) as usize;
             vector.iov_base = vector.iov_base.wrapping_byte_add(len);
             vector.iov_len -= len;
@@ -181,7 +264,7 @@ impl GuestBuffers<'_> {
 
     /// Whether one of the buffers holds `text` (all of it, within the one buffer).
     pub fn contain_text(&self, text: &[u8]) -> bool {
-        self.vectors.iter().any(|vector| {
+        self.vectors().iter().any(|vector| {
             // SAFETY: `buffers` checked each vector, and no reference that can write is alive:
             // `self` borrows the memory.
             let bytes = unsafe { core::slice::from_raw_parts(vector.iov_base.cast::<u8>(), vector.iov_len) };
@@ -204,7 +287,6 @@ unsafe fn memory_place(descriptor: &ModuleDescriptor<Word>) -> Option<ExternDesc
             elements::<MemoryDescriptor>(&descriptor.memories),
         )
     };
-    // The kind is compared first: most exports are functions, and this runs in every call.
     let exported = exports.iter().find(|export| {
         // SAFETY: a name in a descriptor is constant bytes.
         is_memory(&export.ty) && unsafe { elements::<u8>(&export.name) } == MEMORY_EXPORT

@@ -22,8 +22,8 @@ const FAILURE_PHRASES: [&[u8]; 5] =
 /// What is known so far.
 #[derive(Debug, Default)]
 pub struct MissingDirHint {
-    /// Directories are baked in and cannot be granted at run time.
-    pub sealed: bool,
+    /// Directories can be granted at run time.
+    pub can_grant: bool,
     /// At least one directory was granted: then there is nothing to tell.
     pub dir_granted: bool,
     searched: bool,
@@ -54,15 +54,15 @@ impl MissingDirHint {
         if !self.is_due(status) {
             return;
         }
-        if self.sealed {
-            report(&[
-                b"hint: this program was given no directory, and it is sealed; ",
-                b"build it again with --dir HOST[::GUEST]",
-            ]);
-        } else {
+        if self.can_grant {
             report(&[
                 b"hint: this program was given no directory; grant one with W2N_DIR=HOST[::GUEST] ",
                 b"or build with --dir HOST[::GUEST]",
+            ]);
+        } else {
+            report(&[
+                b"hint: this program was given no directory, and its policy is closed; ",
+                b"build it again with --dir HOST[::GUEST]",
             ]);
         }
     }

@@ -74,7 +74,9 @@ unsafe fn enter<'call>(
 ) -> (&'call mut Context, GuestMemory<'call>, Slots) {
     // SAFETY: as the caller vouches.
     unsafe {
-        (&mut *env.cast::<Context>(), GuestMemory::of_instance(caller), Slots { next: slots, result: slots })
+        let context = &mut *env.cast::<Context>();
+        let memory = GuestMemory::of_instance_known(caller, &mut context.memory_place);
+        (context, memory, Slots { next: slots, result: slots })
     }
 }
 

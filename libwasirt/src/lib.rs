@@ -12,11 +12,14 @@
 //! | `path/` | `path_*` |
 //! | `poll.rs`, `sock.rs` | `poll_oneoff`, `sock_*` |
 //! | `snapshot0.rs` | what of `wasi_unstable` differs |
-//! | `grants.rs` | `w2n_wasi_init`: arguments, environment, directories |
+//! | `grants.rs`, `narrow.rs`, `listen.rs` | `w2n_wasi_init`: arguments, environment, directories, sockets |
+//! | `embedded/` | directories that are packed into the executable |
+//! | `terminal.rs` | what of a guest's output a terminal may see |
 
 pub mod args;
 pub mod clock;
 pub mod context;
+pub mod embedded;
 pub mod environ;
 pub mod errno;
 pub mod fd;
@@ -25,6 +28,8 @@ pub mod grants;
 pub mod guest;
 pub mod hint;
 pub mod host_call;
+mod listen;
+mod narrow;
 pub mod path;
 pub mod poll;
 pub mod proc;
@@ -33,6 +38,7 @@ mod report;
 pub mod sched;
 pub mod snapshot0;
 pub mod sock;
+pub mod terminal;
 pub mod types;
 
 /// All functions of preview 1 under their witx names, for the list in the ABI crate to find.

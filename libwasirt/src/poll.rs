@@ -205,7 +205,8 @@ impl Wait {
             Kind::Write(fd) => (fd, PollFlags::OUT),
         };
         match (check_descriptor(fds, fd), self.interest.get_mut(fd.0 as usize)) {
-            (Ok(()), Some(interest)) => *interest |= flags,
+            (Ok(()), Some(interest)) if !is_embedded(fds, fd) => *interest |= flags,
+            // An error, or what is in memory: both are there at once.
             _ => self.immediate = true,
         }
         Ok(())
@@ -235,9 +236,10 @@ impl Wait {
         let mut numbers = Vec::new();
         let mut host_fds = Vec::new();
         for (number, interest) in self.interest.iter().enumerate() {
-            if let (false, Ok(descriptor)) = (interest.is_empty(), fds.get(Fd(number as u32))) {
+            let descriptor = fds.get(Fd(number as u32)).ok().filter(|_| !interest.is_empty());
+            if let Some(file) = descriptor.and_then(|descriptor| descriptor.host().ok()) {
                 numbers.push(number);
-                host_fds.push(PollFd::new(&descriptor.file, *interest));
+                host_fds.push(PollFd::from_borrowed_fd(file, *interest));
             }
         }
         match poll(&mut host_fds, time_left.map(timespec).as_ref()) {
@@ -272,7 +274,7 @@ impl Wait {
         if let Err(error) = check_descriptor(fds, fd) {
             return Some(event(kind, Some(error)));
         }
-        let answer = *self.answers.get(fd.0 as usize)?;
+        let answer = if is_embedded(fds, fd) { flag } else { *self.answers.get(fd.0 as usize)? };
         // An error or a hangup makes both directions ready: the next call will not wait.
         let is_hangup = answer.contains(PollFlags::HUP);
         if !answer.intersects(flag | PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) {
@@ -289,7 +291,15 @@ fn check_descriptor(fds: &FdTable, fd: Fd) -> Result<(), Errno> {
 
 /// Bytes that can be read without waiting, 0 where the host does not know.
 fn readable_bytes(fds: &FdTable, fd: Fd) -> u64 {
-    fds.get(fd).ok().and_then(|descriptor| ioctl_fionread(&descriptor.file).ok()).unwrap_or(0)
+    let Ok(descriptor) = fds.get(fd) else { return 0 };
+    match descriptor.embedded() {
+        Some(file) => file.left(),
+        None => descriptor.host().ok().and_then(|file| ioctl_fionread(file).ok()).unwrap_or(0),
+    }
+}
+
+fn is_embedded(fds: &FdTable, fd: Fd) -> bool {
+    fds.get(fd).is_ok_and(|descriptor| descriptor.embedded().is_some())
 }
 
 /// A witx `event`.

@@ -1,6 +1,6 @@
 //! `sock_accept`, `sock_recv`, `sock_send`, `sock_shutdown`: sockets that the guest was given.
 //!
-//! Preview 1 cannot make or connect a socket, so one comes from a standard stream or from `sock_accept`.
+//! Preview 1 cannot make or connect a socket: one is granted (`--tcplisten`), accepted, or a standard stream.
 
 use std::mem::zeroed;
 use std::ptr::null_mut;
@@ -12,9 +12,9 @@ use rustix::net::{Shutdown, shutdown};
 use crate::context::Context;
 use crate::errno::Errno;
 use crate::fd::transfer::transfer;
-use crate::fd_table::{Descriptor, HostFile, applicable_rights, file_type_of};
+use crate::fd_table::{Descriptor, File, applicable_rights, file_type_of};
 use crate::guest::{GuestBuffers, GuestMemory};
-use crate::types::{Access, Fd, FdFlags, GuestPtr, Rights};
+use crate::types::{Fd, FdFlags, GuestPtr, Rights};
 
 /// witx `sock_accept(fd: fd, flags: fdflags) -> result: fd`.
 ///
@@ -44,13 +44,8 @@ pub fn sock_accept(
     let file_type = file_type_of(connection.as_fd())?;
     let rights = applicable_rights(file_type, connection.as_fd()).without(Rights::SOCK_ACCEPT);
     let number = context.fds.insert(Descriptor {
-        file: HostFile::Owned(connection),
-        file_type,
-        rights,
-        inheriting: Rights::NONE,
-        access: Access::ReadWrite,
         nonblocking: flags != 0,
-        preopen_name: None,
+        ..Descriptor::new(File::Owned(connection), file_type, rights)
     })?;
     memory.write_u32(result, number.0)
 }
@@ -162,7 +157,7 @@ pub fn sock_shutdown(context: &mut Context, _memory: GuestMemory<'_>, fd: Fd, ho
         3 => Shutdown::Both,
         _ => return Err(Errno::Inval),
     };
-    Ok(shutdown(&socket.file, how)?)
+    Ok(shutdown(socket.host()?, how)?)
 }
 
 /// The descriptor: `BADF` if it is not open, `NOTSOCK` if it is no socket, then as for a file.

@@ -225,6 +225,8 @@ impl From<HostFileType> for FileType {
 pub struct FdFlags(pub u16);
 
 impl FdFlags {
+    /// No flag.
+    pub const NONE: Self = Self(0);
     /// Writes go to the end.
     pub const APPEND: Self = Self(1);
     /// A write returns when its data is on the device.

@@ -17,7 +17,7 @@ use crate::link::{self, Definition};
 use crate::lock::Lock;
 use crate::memory::{Bounds, Memory};
 use crate::table::{HostTable, Table};
-use crate::{trap, types};
+use crate::{budget, trap, types};
 
 type HostFunc = VmHostFunc<HostPointer>;
 
@@ -115,6 +115,14 @@ pub unsafe fn place<T>(instance: *mut HostInstance, offset: u32) -> *mut T {
     unsafe { instance.byte_add(offset as usize).cast() }
 }
 
+/// What there was no room for, or the limit that was in the way.
+fn out_of_memory(what: &'static str) -> &'static str {
+    match budget::is_exceeded() {
+        true => "the module needs more than the limit of its memory (--max-memory, W2N_MAX_MEMORY)",
+        false => what,
+    }
+}
+
 /// Makes an instance. A status; `*out` is null unless it is 0.
 ///
 /// # Safety
@@ -139,7 +147,10 @@ pub unsafe fn instantiate(
     // SAFETY: the definitions have been checked against the module.
     let instance = match unsafe { allocate(module, &type_ids, &definitions) } {
         Ok(instance) => instance,
-        Err(what) => return trap::report_link_error(report, LinkError::OutOfMemory, what.as_bytes()),
+        Err(what) => {
+            let what = out_of_memory(what);
+            return trap::report_link_error(report, LinkError::OutOfMemory, what.as_bytes());
+        }
     };
     for definition in &definitions {
         if let Definition::Extern(external) = definition {

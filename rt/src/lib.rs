@@ -2,12 +2,13 @@
 //!
 //! In the order in which a program meets them:
 //!
-//! 1. [`start`]: `main` of an executable; [`api`]: the same for hosts that load modules.
+//! 1. [`start`]: `main` of an executable, `policy`: what a run makes of the limits that were baked in;
+//!    [`api`]: the same for hosts that load modules.
 //! 2. `link`: are these imports what the module asks for? `types`: when are two function types equal?
 //! 3. `instance`: allocates what the descriptor describes; `group`: who keeps whom alive.
 //! 4. `enter`, `stack`, `thread`: onto the Wasm stack and back, and out to host functions.
-//! 5. `memory`, `table`, `segment`: what compiled code calls; listed in `runtime`.
-//! 6. `signal`, `trap`, `backtrace`, `pc_map`, `text`: what happens when something goes wrong.
+//! 5. `memory`, `table`, `segment`: what compiled code calls; listed in `runtime`; `budget`: how much of it.
+//! 6. `signal`, `deadline`, `trap`, `backtrace`, `pc_map`, `text`: what happens when something goes wrong.
 //!
 //! The rule: nothing here computes an offset into an instance; all of them come from the descriptor.
 #![no_std]
@@ -19,6 +20,8 @@ extern crate alloc;
 
 pub mod api;
 mod backtrace;
+mod budget;
+mod deadline;
 mod enter;
 mod export;
 mod group;
@@ -27,6 +30,7 @@ mod link;
 mod lock;
 mod memory;
 mod pc_map;
+mod policy;
 mod registry;
 pub mod runtime;
 mod segment;

@@ -13,7 +13,7 @@ use w2n_abi::{
     MAX_MEMORY32_BYTES, MAX_MEMORY64_GROWTH_BYTES, PAGE_SIZE_BYTES, PRE_GUARD_BYTES, can_be_guarded,
 };
 
-use crate::{instance, registry, thread};
+use crate::{budget, instance, registry, thread};
 
 /// How compiled code keeps its accesses inside a memory.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -82,6 +82,7 @@ impl Memory {
 impl Drop for Memory {
     fn drop(&mut self) {
         registry::remove(self.mapping as usize);
+        budget::give_back(open_bytes(self.vm.length_bytes).unwrap_or(0));
         // SAFETY: the mapping is this memory's own, and nothing refers to a memory that is dropped.
         unsafe { libc::munmap(self.mapping.cast(), self.mapping_len) };
     }
@@ -96,10 +97,12 @@ pub fn grow(memory: &mut HostMemory, delta_pages: u64) -> Option<u64> {
     let new_open = open_bytes(new_bytes)?;
     if new_open > old_open {
         let opened = memory.base.wrapping_byte_add(old_open as usize);
-        let opened_bytes = (new_open - old_open) as usize;
+        let opened_bytes = new_open - old_open;
+        budget::take(opened_bytes)?;
+        let protection = libc::PROT_READ | libc::PROT_WRITE;
         // SAFETY: the range is inside the reservation, because `max_pages` is.
-        let status = unsafe { libc::mprotect(opened, opened_bytes, libc::PROT_READ | libc::PROT_WRITE) };
-        if status != 0 {
+        if unsafe { libc::mprotect(opened, opened_bytes as usize, protection) } != 0 {
+            budget::give_back(opened_bytes);
             return None;
         }
     }

@@ -63,6 +63,19 @@ pub unsafe fn find(map: *const PcMapHeader, pc: usize, kind: PcKind) -> Option<L
     }
 }
 
+/// Whether `pc` is in the code that a map describes. Async-signal-safe.
+///
+/// # Safety
+/// `map` is null or the map of a loaded module, laid out as `w2n_abi` says.
+pub unsafe fn covers(map: *const PcMapHeader, pc: usize) -> bool {
+    // SAFETY: the caller vouches for the layout.
+    unsafe {
+        let Some(header) = map.as_ref() else { return false };
+        let funcs = core::slice::from_raw_parts(map.add(1).cast::<PcMapFunc>(), header.func_count as usize);
+        funcs.iter().any(|func| pc.wrapping_sub(start(func)) < func.code_size as usize)
+    }
+}
+
 fn start(func: &PcMapFunc) -> usize {
     (&raw const func.code_rel as usize).wrapping_add_signed(func.code_rel as isize)
 }

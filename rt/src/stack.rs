@@ -5,9 +5,22 @@
 
 use core::ops::Range;
 use core::ptr::null_mut;
+use core::sync::atomic::{AtomicUsize, Ordering};
 
-/// Bytes of a Wasm stack that can be used.
-pub const WASM_STACK_BYTES: usize = 8 << 20;
+/// Bytes of a Wasm stack that can be used, unless [`set_wasm_stack_bytes`] says otherwise.
+const WASM_STACK_BYTES: usize = 8 << 20;
+
+static CHOSEN_STACK_BYTES: AtomicUsize = AtomicUsize::new(WASM_STACK_BYTES);
+
+/// Sets the size of the Wasm stacks of threads that have none yet.
+pub fn set_wasm_stack_bytes(bytes: usize) {
+    CHOSEN_STACK_BYTES.store(bytes, Ordering::Relaxed);
+}
+
+/// The size of a new Wasm stack.
+pub fn wasm_stack_bytes() -> usize {
+    CHOSEN_STACK_BYTES.load(Ordering::Relaxed)
+}
 
 /// Inaccessible bytes at either end of a stack.
 pub const STACK_GUARD_BYTES: usize = 64 << 10;

@@ -13,6 +13,7 @@ use w2n_abi::*;
 
 use crate::api::{call_func, export_number, find_export, type_of};
 use crate::instance::{self, slice};
+use crate::policy;
 use crate::text::{Text, bytes};
 use crate::trap;
 
@@ -21,6 +22,15 @@ const START_FAILED_STATUS: c_int = 1;
 
 /// Room for a message with a backtrace of [`MAX_TRAP_FRAMES`] frames; C++ and Rust names are long.
 const MESSAGE_BYTES: usize = 64 << 10;
+
+/// Room for what the policy says about limits, or for a complaint about a variable.
+const POLICY_BYTES: usize = 1024;
+
+/// Room for the name of an undefined import.
+const MESSAGE_WORDS_BYTES: usize = 256;
+
+/// The entry of a command, which needs no initialisation before it.
+const COMMAND_ENTRY: &[u8] = b"_start";
 
 type WasiInit = unsafe extern "C" fn(*const StartInfo<HostPointer>, c_int, *mut *mut c_char) -> HostPointer;
 
@@ -33,16 +43,33 @@ pub unsafe extern "C" fn w2n_start(
 ) -> c_int {
     // SAFETY: the compiler emits the call with valid constant data, and `argv` is that of `main`.
     unsafe {
-        let info = &*info;
+        let mut buffer = [0; POLICY_BYTES];
+        let mut text = Text::new(&mut buffer);
+        let Some(info) = policy::of_this_run(&*info, &mut text) else {
+            let len = text.written_len();
+            print(libc::STDERR_FILENO, &buffer[..len]);
+            return START_FAILED_STATUS;
+        };
+        if info.help != 0 {
+            policy::describe(&info, &mut text);
+            let len = text.written_len();
+            print(libc::STDOUT_FILENO, &buffer[..len]);
+        } else if policy::enforce(&info).is_none() {
+            print(libc::STDERR_FILENO, b"wasm2native: the limits cannot be set on this machine\n");
+            return START_FAILED_STATUS;
+        }
         let mut env = null_mut();
         if !info.wasi_init.is_null() {
-            env = core::mem::transmute::<HostPointer, WasiInit>(info.wasi_init)(info, argc, argv);
+            env = core::mem::transmute::<HostPointer, WasiInit>(info.wasi_init)(&info, argc, argv);
             if env.is_null() {
                 return START_FAILED_STATUS;
             }
         }
+        if info.help != 0 {
+            return 0;
+        }
         let mut report = W2nTrap::EMPTY;
-        match run(info, env, &mut report) {
+        match run(&info, env, &mut report) {
             Ok(status) => status,
             Err(status) => finish(status, &report),
         }
@@ -57,7 +84,7 @@ unsafe fn run(info: &StartInfo<HostPointer>, env: HostPointer, report: &mut W2nT
     for (position, linked) in modules.iter().enumerate() {
         // SAFETY: as above, and the instances stay alive.
         let instance = unsafe { instantiate(linked, &instances, env, report) }?;
-        if position != info.main as usize {
+        if position != info.main as usize || entry != COMMAND_ENTRY {
             // SAFETY: the instance was just made.
             unsafe { initialize(instance, report) }?;
         }
@@ -120,11 +147,14 @@ fn linked_import(env: HostPointer) -> W2nImport {
     }
 }
 
-/// Calls the function by which a library initialises itself, if it has one.
+/// Calls the function by which a library or a reactor initialises itself, if it has one of the right type.
+///
+/// # Safety
+/// The caller vouches for the instance.
 unsafe fn initialize(instance: *mut HostInstance, report: &mut W2nTrap) -> Result<(), u32> {
     // SAFETY: the caller vouches for the instance; the encoding of a type is constant data.
     unsafe {
-        let Some(func) = find_func(instance, INITIALIZE_EXPORT.as_bytes()) else { return Ok(()) };
+        let Some(func) = find_func(instance, symbol::REACTOR_INITIALIZE.as_bytes()) else { return Ok(()) };
         match type_of(func) {
             Some(ty) if bytes(&ty.encoding) == [FUNC_TYPE_SEPARATOR] => {
                 check(call_func(func, ty, [ValueSlot::default()].as_mut_ptr(), report))
@@ -168,6 +198,19 @@ fn wrong_entry_type(report: &mut W2nTrap) -> u32 {
     trap::report_link_error(report, LinkError::InvalidArgument, what)
 }
 
+/// Says that an import is not there; called by the stub that the compiler put in its place.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn w2n_undefined_import(name: *const u8, len: u64) -> u32 {
+    let mut buffer = [0; MESSAGE_WORDS_BYTES];
+    let mut text = Text::new(&mut buffer);
+    text.push(b"the import ");
+    text.push_name(&Slice { ptr: name.cast_mut().cast(), len });
+    text.push(b" is not defined");
+    let len = text.written_len();
+    // SAFETY: the words are in the buffer.
+    unsafe { crate::host_error(buffer.as_ptr(), len as u64) }
+}
+
 fn check(status: u32) -> Result<(), u32> {
     if status == 0 { Ok(()) } else { Err(status) }
 }
@@ -181,15 +224,15 @@ fn finish(status: u32, report: &W2nTrap) -> c_int {
     let mut text = Text::new(&mut buffer);
     trap::render(report, &mut text);
     let len = text.written_len();
-    print_error(&buffer[..len]);
+    print(libc::STDERR_FILENO, &buffer[..len]);
     if TrapCode::from_number(status).is_some() { TRAP_EXIT_STATUS } else { START_FAILED_STATUS }
 }
 
-fn print_error(mut message: &[u8]) {
+fn print(stream: c_int, mut message: &[u8]) {
     while !message.is_empty() {
         // SAFETY: the buffer is valid.
-        let written = unsafe { libc::write(libc::STDERR_FILENO, message.as_ptr().cast(), message.len()) };
-        // Nowhere to say that standard error is gone.
+        let written = unsafe { libc::write(stream, message.as_ptr().cast(), message.len()) };
+        // Nowhere to say that the stream is gone.
         let Ok(written @ 1..) = usize::try_from(written) else { return };
         message = &message[written..];
     }

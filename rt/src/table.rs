@@ -12,7 +12,7 @@ use w2n_abi::{
     VmTableEntry,
 };
 
-use crate::{instance, thread, types};
+use crate::{budget, instance, thread, types};
 
 /// A table as compiled code sees it.
 pub type HostTable = VmTable<HostPointer>;
@@ -52,6 +52,7 @@ impl Table {
 
 impl Drop for Table {
     fn drop(&mut self) {
+        budget::give_back(u64::from(self.vm.capacity) * element_size(&self.vm) as u64);
         // SAFETY: the array came from `realloc` and nothing refers to a table that is dropped.
         unsafe { libc::free(self.vm.elements) };
     }
@@ -74,6 +75,8 @@ fn reserve(table: &mut HostTable, capacity: u64) -> Option<()> {
     }
     // Doubling keeps growth by single elements linear; calloc leaves a large new table untouched.
     let capacity = capacity.max(old * 2).min(MAX_TABLE_ELEMENTS).max(capacity);
+    let added_bytes = (capacity - old) * size as u64;
+    budget::take(added_bytes)?;
     let elements = if old == 0 {
         // SAFETY: calloc has no requirements.
         unsafe { libc::calloc(capacity as usize, size) }
@@ -82,6 +85,7 @@ fn reserve(table: &mut HostTable, capacity: u64) -> Option<()> {
         unsafe { libc::realloc(table.elements, capacity as usize * size) }
     };
     if elements.is_null() {
+        budget::give_back(added_bytes);
         return None;
     }
     // SAFETY: the array has `capacity` elements now; those from `old` on are not initialised yet.

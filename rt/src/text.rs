@@ -2,7 +2,7 @@
 //!
 //! The rule: what does not fit is counted and dropped, never an error.
 
-use w2n_abi::HostBytes;
+use w2n_abi::{HostBytes, NANOSECONDS_PER_SECOND};
 
 /// A buffer that is being written to.
 pub struct Text<'a> {
@@ -38,6 +38,28 @@ impl<'a> Text<'a> {
     /// Appends a decimal number.
     pub fn push_decimal(&mut self, number: u64) {
         self.push_digits(number, 10);
+    }
+
+    /// Appends a number of bytes, in the largest unit that keeps it whole.
+    pub fn push_size(&mut self, size_bytes: u64) {
+        let units: [(u32, &[u8]); 3] = [(30, b" GiB"), (20, b" MiB"), (10, b" KiB")];
+        let whole =
+            units.iter().find(|(shift, _)| size_bytes >> shift != 0 && size_bytes.trailing_zeros() >= *shift);
+        let (shift, unit) = whole.copied().unwrap_or((0, b" bytes"));
+        self.push_decimal(size_bytes >> shift);
+        self.push(unit);
+    }
+
+    /// Appends a time: in seconds, or in milliseconds where it is not whole seconds.
+    pub fn push_duration(&mut self, time_ns: u64) {
+        const NANOSECONDS_PER_MILLISECOND: u64 = NANOSECONDS_PER_SECOND / 1000;
+        if time_ns.is_multiple_of(NANOSECONDS_PER_SECOND) {
+            self.push_decimal(time_ns / NANOSECONDS_PER_SECOND);
+            self.push(b" s");
+        } else {
+            self.push_decimal(time_ns.div_ceil(NANOSECONDS_PER_MILLISECOND));
+            self.push(b" ms");
+        }
     }
 
     /// Appends `0x` and a hexadecimal number.

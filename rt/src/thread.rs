@@ -11,7 +11,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use crate::enter::{self, Activation};
 use crate::lock::Lock;
 use crate::signal;
-use crate::stack::{Stack, WASM_STACK_BYTES, approximate_stack_pointer};
+use crate::stack::{Stack, approximate_stack_pointer, wasm_stack_bytes};
 use crate::text::Text;
 
 /// Stack that must be left for runtime functions that call libc from the Wasm stack.
@@ -56,7 +56,7 @@ fn create() -> Option<*mut Thread> {
     signal::install();
     let thread = Box::into_raw(Box::new(Thread {
         activation: null_mut(),
-        stack: Stack::new(WASM_STACK_BYTES)?,
+        stack: Stack::new(wasm_stack_bytes())?,
         signal_stack: signal::provide_signal_stack()?,
         message: [0; HOST_MESSAGE_BYTES],
         message_len: 0,

@@ -10,6 +10,9 @@ use crate::instance::slice;
 use crate::text::Text;
 use crate::thread::Thread;
 
+/// What the message of a trap begins with.
+pub const TRAP_PREFIX: &[u8] = b"wasm2native: trap: ";
+
 /// Fills in the report of an activation that ended with `code`, and answers the code.
 ///
 /// # Safety
@@ -101,7 +104,8 @@ fn write_message(report: &mut W2nTrap, thread: Option<&mut Thread>) {
     }
     set_message(report, |text| {
         text.push(code.message().as_bytes());
-        if let Some(thread) = thread.filter(|thread| code == TrapCode::HostError && thread.has_message()) {
+        let may_have_words = matches!(code, TrapCode::HostError | TrapCode::Timeout);
+        if let Some(thread) = thread.filter(|thread| may_have_words && thread.has_message()) {
             text.push(b": ");
             thread.take_message(text);
         }
@@ -111,7 +115,7 @@ fn write_message(report: &mut W2nTrap, thread: Option<&mut Thread>) {
 /// Writes the report as executables print it.
 pub fn render(report: &W2nTrap, text: &mut Text) {
     let is_trap = TrapCode::from_number(report.code).is_some();
-    text.push(if is_trap { b"wasm2native: trap: " } else { b"wasm2native: error: " });
+    text.push(if is_trap { TRAP_PREFIX } else { b"wasm2native: error: " });
     let len = (report.message_len as usize).min(report.message.len());
     text.push(&report.message[..len]);
     if report.flags & TRAP_HAS_ADDRESS != 0 {

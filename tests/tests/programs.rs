@@ -284,7 +284,6 @@ fn modules_with_foreign_imports_compile_to_objects() {
     for (package, file) in [
         (&corpus::SQL_JS, "package/dist/sql-wasm.wasm"),
         (&corpus::WASMOON, "package/dist/glue.wasm"),
-        (&corpus::RUBY, "package/dist/ruby.wasm"),
         // A WASI reactor with vector instructions.
         (&corpus::ITK_IMAGE_IO, "itkwasm_image_io_wasi/wasm_modules/png-read-image.wasi.wasm"),
     ] {

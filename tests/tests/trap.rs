@@ -94,6 +94,12 @@ fn no_fixture_is_forgotten() {
     }
 }
 
+/// Traps that other tests show, and why.
+const ELSEWHERE: [(TrapCode, &str); 1] = [(
+    TrapCode::Timeout,
+    "policy.rs: it strikes where the program happens to be, so its offset is not known",
+)];
+
 #[test]
 fn every_trap_code_has_a_fixture() {
     let names = EXECUTABLES.iter().chain(&PLUGINS);
@@ -103,7 +109,8 @@ fn every_trap_code_has_a_fixture() {
             TrapCode::Exit => case.exits(),
             code => case.traps_with(code.message()),
         });
-        assert!(has_case, "no fixture ends with {code:?}");
+        let is_elsewhere = ELSEWHERE.iter().any(|(other, reason)| other == code && !reason.is_empty());
+        assert!(has_case != is_elsewhere, "{code:?}: has a fixture: {has_case}, elsewhere: {is_elsewhere}");
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use w2n_abi::{Limits, PolicyWord};
+
 /// `-O…`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OptLevel {
@@ -89,15 +91,70 @@ pub struct EnvGrant {
     pub value: Option<String>,
 }
 
+/// A directory that is packed into the executable: `--embed-dir HOST[::GUEST]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EmbedDir {
+    /// Path on the machine that compiles.
+    pub host: String,
+    /// Name the guest sees.
+    pub guest: String,
+}
+
+/// A directory that was packed.
+#[derive(Clone, Debug)]
+pub struct PackedDir {
+    /// Name the guest sees.
+    pub guest: String,
+    /// Names and contents, laid out as `rt/abi/src/archive.rs` has it.
+    pub archive: Vec<u8>,
+}
+
+/// `--undefined=…`: what becomes of an imported function that nothing provides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Undefined {
+    /// The module is refused.
+    #[default]
+    Error,
+    /// A call of it traps.
+    Trap,
+}
+
 /// What a produced executable may use of its host, baked in.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Policy {
     /// `--dir`
     pub dirs: Vec<DirGrant>,
     /// `--env`
     pub env: Vec<EnvGrant>,
-    /// `--sealed`
-    pub sealed: bool,
+    /// `--tcplisten`: `HOST:PORT`
+    pub listeners: Vec<String>,
+    /// `--allow-escapes`
+    pub allow_escapes: bool,
+    /// `--max-memory`, `--stack-size`, `--max-fds`, `--timeout`
+    pub limits: Limits,
+    /// `--policy`, `--sealed`
+    pub word: PolicyWord,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            dirs: Vec::new(),
+            env: Vec::new(),
+            listeners: Vec::new(),
+            allow_escapes: false,
+            limits: Limits::NONE,
+            word: PolicyWord::default(),
+        }
+    }
+}
+
+impl Policy {
+    /// Whether anything is granted, limited or said about it.
+    pub fn says_something(&self) -> bool {
+        let grants = !self.dirs.is_empty() || !self.env.is_empty() || !self.listeners.is_empty();
+        grants || self.allow_escapes || self.limits != Limits::NONE || self.word != PolicyWord::Open
+    }
 }
 
 /// What the linker is to make of the modules.
@@ -208,6 +265,12 @@ pub struct Options {
     pub link: LinkOptions,
     /// What an executable may use.
     pub policy: Policy,
+    /// `--embed-dir`
+    pub embed: Vec<EmbedDir>,
+    /// `--entry`: the export that an executable runs.
+    pub entry: Option<String>,
+    /// `--undefined`
+    pub undefined: Undefined,
     /// `--module-name`: prefix of all symbols, a C identifier.
     pub module_name: Option<String>,
     /// `-j`: threads; `None` is one per processor.
@@ -226,6 +289,9 @@ impl Options {
             target: TargetOptions::default(),
             link: LinkOptions::default(),
             policy: Policy::default(),
+            embed: Vec::new(),
+            entry: None,
+            undefined: Undefined::default(),
             module_name: None,
             jobs: None,
         }

@@ -4,7 +4,7 @@ use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 
 use crate::context::Context;
 use crate::errno::Errno;
-use crate::fd_table::{Descriptor, HostFile};
+use crate::fd_table::{Descriptor, File};
 use crate::guest::GuestMemory;
 use crate::types::{FDSTAT_SIZE_BYTES, Fd, FdFlags, GuestPtr, Rights};
 
@@ -31,7 +31,7 @@ pub fn fd_fdstat_get(
 ///
 /// Sets `APPEND` and `NONBLOCK`. `BADF`: not open. `NOTCAPABLE`: no right to. `INVAL`: unknown flag.
 /// `NOTSUP`: one of the sync flags would change, which the host cannot do on an open file; or `APPEND`
-/// would change on a standard stream, which other processes share.
+/// would change on a standard stream, which other processes share, or on a packed file.
 pub fn fd_fdstat_set_flags(
     context: &mut Context,
     _memory: GuestMemory<'_>,
@@ -54,12 +54,13 @@ pub fn fd_fdstat_set_flags(
 
 /// Gives the host's file the `APPEND` of `flags`.
 fn set_append(descriptor: &Descriptor, flags: FdFlags) -> Result<(), Errno> {
-    if matches!(descriptor.file, HostFile::Stdio(_)) {
+    if matches!(descriptor.file, File::Stdio(_)) {
         return Err(Errno::NotSup);
     }
-    let mut host_flags = fcntl_getfl(&descriptor.file)?;
+    let file = descriptor.host()?;
+    let mut host_flags = fcntl_getfl(file)?;
     host_flags.set(OFlags::APPEND, flags.contains(FdFlags::APPEND));
-    Ok(fcntl_setfl(&descriptor.file, host_flags)?)
+    Ok(fcntl_setfl(file, host_flags)?)
 }
 
 /// witx `fd_fdstat_set_rights(fd: fd, fs_rights_base: rights, fs_rights_inheriting: rights)`.

@@ -28,7 +28,10 @@ pub fn fd_filestat_get(
 pub(crate) fn fd_filestat(context: &Context, fd: Fd) -> Result<[u8; FILESTAT_SIZE_BYTES as usize], Errno> {
     let descriptor = context.fds.get(fd)?;
     descriptor.require(Rights::FD_FILESTAT_GET)?;
-    Ok(filestat_bytes(&fstat(&descriptor.file)?, descriptor.file_type))
+    match descriptor.embedded() {
+        Some(file) => Ok(file.filestat()),
+        None => Ok(filestat_bytes(&fstat(descriptor.host()?)?, descriptor.file_type)),
+    }
 }
 
 /// witx `fd_filestat_set_size(fd: fd, size: filesize)`.
@@ -45,7 +48,7 @@ pub fn fd_filestat_set_size(
     descriptor.require_writable()?;
     descriptor.require(Rights::FD_FILESTAT_SET_SIZE)?;
     let size = i64::try_from(size).map_err(|_| Errno::Inval)?;
-    Ok(ftruncate(&descriptor.file, size as u64)?)
+    Ok(ftruncate(descriptor.host()?, size as u64)?)
 }
 
 /// witx `fd_filestat_set_times(fd: fd, atim: timestamp, mtim: timestamp, fst_flags: fstflags)`.
@@ -63,7 +66,7 @@ pub fn fd_filestat_set_times(
     let descriptor = context.fds.get(fd)?;
     descriptor.require_writable()?;
     descriptor.require(Rights::FD_FILESTAT_SET_TIMES)?;
-    Ok(futimens(&descriptor.file, &timestamps(atim, mtim, fst_flags)?)?)
+    Ok(futimens(descriptor.host()?, &timestamps(atim, mtim, fst_flags)?)?)
 }
 
 /// The bytes of a witx `filestat`.

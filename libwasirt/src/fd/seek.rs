@@ -1,13 +1,15 @@
 //! `fd_seek`, `fd_tell`: the position of an open file, which the host keeps.
 
-use rustix::fd::AsFd;
 use rustix::fs::{SeekFrom, seek};
 
 use crate::context::Context;
 use crate::errno::Errno;
-use crate::fd_table::{Descriptor, applicable_rights};
+use crate::fd_table::Descriptor;
 use crate::guest::GuestMemory;
 use crate::types::{Fd, GuestPtr, Rights};
+
+/// witx `whence`: from the position.
+const WHENCE_CURRENT: u32 = 1;
 
 /// witx `fd_seek(fd: fd, offset: filedelta, whence: whence) -> newoffset: filesize`.
 ///
@@ -24,17 +26,24 @@ pub fn fd_seek(
 ) -> Result<(), Errno> {
     let offset = offset as i64;
     let descriptor = context.fds.file(fd, Rights::NONE)?;
-    let moves = offset != 0 || whence != 1;
+    let moves = offset != 0 || whence != WHENCE_CURRENT;
     require_seekable(descriptor, if moves { Rights::FD_SEEK } else { Rights::FD_TELL })?;
+    memory.check(newoffset, 8)?;
+    let position = move_position(descriptor, offset, whence)?;
+    memory.write_u64(newoffset, position)
+}
+
+fn move_position(descriptor: &Descriptor, offset: i64, whence: u32) -> Result<u64, Errno> {
+    if let Some(file) = descriptor.embedded() {
+        return file.seek(offset, whence);
+    }
     let target = match whence {
         0 => SeekFrom::Start(u64::try_from(offset).map_err(|_| Errno::Inval)?),
         1 => SeekFrom::Current(offset),
         2 => SeekFrom::End(offset),
         _ => return Err(Errno::Inval),
     };
-    memory.check(newoffset, 8)?;
-    let position = seek(&descriptor.file, target)?;
-    memory.write_u64(newoffset, position)
+    Ok(seek(descriptor.host()?, target)?)
 }
 
 /// witx `fd_tell(fd: fd) -> offset: filesize`.
@@ -49,13 +58,13 @@ pub fn fd_tell(
 ) -> Result<(), Errno> {
     let descriptor = context.fds.file(fd, Rights::NONE)?;
     require_seekable(descriptor, Rights::FD_TELL)?;
-    let position = seek(&descriptor.file, SeekFrom::Current(0))?;
+    let position = move_position(descriptor, 0, WHENCE_CURRENT)?;
     memory.write_u64(offset, position)
 }
 
 /// `SPIPE` for what has no position, `NOTCAPABLE` without the right. The right to seek implies that to tell.
 pub(super) fn require_seekable(descriptor: &Descriptor, right: Rights) -> Result<(), Errno> {
-    if !applicable_rights(descriptor.file_type, descriptor.file.as_fd()).contains(Rights::FD_SEEK) {
+    if !descriptor.is_seekable() {
         return Err(Errno::SPipe);
     }
     if right == Rights::FD_TELL && descriptor.rights.contains(Rights::FD_SEEK) {

@@ -33,7 +33,10 @@ pub fn fd_advise(
         _ => return Err(Errno::Inval),
     };
     check_range(offset, len)?;
-    Ok(fadvise(&descriptor.file, offset, NonZeroU64::new(len), advice)?)
+    if descriptor.embedded().is_some() {
+        return Ok(());
+    }
+    Ok(fadvise(descriptor.host()?, offset, NonZeroU64::new(len), advice)?)
 }
 
 /// witx `fd_allocate(fd: fd, offset: filesize, len: filesize)`.
@@ -52,7 +55,7 @@ pub fn fd_allocate(
     descriptor.require_writable()?;
     super::seek::require_seekable(descriptor, Rights::FD_ALLOCATE)?;
     check_range(offset, len)?;
-    Ok(fallocate(&descriptor.file, FallocateFlags::empty(), offset, len)?)
+    Ok(fallocate(descriptor.host()?, FallocateFlags::empty(), offset, len)?)
 }
 
 /// witx `fd_datasync(fd: fd)`.
@@ -61,7 +64,10 @@ pub fn fd_allocate(
 pub fn fd_datasync(context: &mut Context, _memory: GuestMemory<'_>, fd: Fd) -> Result<(), Errno> {
     let descriptor = context.fds.get(fd)?;
     descriptor.require(Rights::FD_DATASYNC)?;
-    Ok(fdatasync(&descriptor.file)?)
+    if descriptor.embedded().is_some() {
+        return Ok(());
+    }
+    Ok(fdatasync(descriptor.host()?)?)
 }
 
 /// witx `fd_sync(fd: fd)`.
@@ -71,7 +77,10 @@ pub fn fd_datasync(context: &mut Context, _memory: GuestMemory<'_>, fd: Fd) -> R
 pub fn fd_sync(context: &mut Context, _memory: GuestMemory<'_>, fd: Fd) -> Result<(), Errno> {
     let descriptor = context.fds.get(fd)?;
     descriptor.require(Rights::FD_SYNC)?;
-    Ok(fsync(&descriptor.file)?)
+    if descriptor.embedded().is_some() {
+        return Ok(());
+    }
+    Ok(fsync(descriptor.host()?)?)
 }
 
 /// `INVAL` unless the range ends within the offsets that a file can have.

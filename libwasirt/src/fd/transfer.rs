@@ -3,14 +3,15 @@
 //! Whether a call waits is decided here from the guest's `NONBLOCK` flag, whatever the host's flag is.
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fd::{AsFd, AsRawFd};
+use rustix::fd::AsRawFd;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::time::Timespec;
 
 use crate::context::Context;
 use crate::errno::{Errno, last_host_error};
-use crate::fd_table::{Descriptor, HostFile};
+use crate::fd_table::{Descriptor, File};
 use crate::guest::{GuestBuffers, GuestMemory};
+use crate::terminal::{EscapeFilter, MAX_FILTERED_BYTES};
 use crate::types::{Fd, FileType, GuestPtr, Rights};
 
 /// Bytes that a pipe takes without waiting when it is ready to be written: POSIX's PIPE_BUF.
@@ -32,10 +33,16 @@ pub fn fd_read(
     let descriptor = context.fds.file(fd, Rights::FD_READ)?;
     memory.check(nread, 4)?;
     let buffers = memory.buffers(iovs, iovs_len)?;
-    // SAFETY: the buffers are checked guest memory, which only the kernel writes during the call.
-    let count = transfer(descriptor, PollFlags::IN, |file| unsafe {
-        libc::readv(file, buffers.as_ptr(), buffers.count())
-    })?;
+    let count = match descriptor.embedded() {
+        Some(file) => file.read(&buffers),
+        // SAFETY: the buffers are checked guest memory, which only the kernel writes during the call.
+        None => transfer(descriptor, PollFlags::IN, |file| unsafe {
+            match buffers.only() {
+                Some(buffer) => libc::read(file, buffer.iov_base, buffer.iov_len),
+                None => libc::readv(file, buffers.as_ptr(), buffers.count()),
+            }
+        })?,
+    };
     memory.write_u32(nread, count)
 }
 
@@ -44,7 +51,7 @@ pub fn fd_read(
 /// Writes the buffers in order at the file's position, or at the end under `APPEND`; writes the number
 /// of bytes to `nwritten`. At most 1024 buffers are taken. `BADF`: not open, a directory, or not open for
 /// writing. `FAULT`: a pointer is out of bounds; nothing was written. `AGAIN`: `NONBLOCK`, and no room.
-/// `PIPE`: nobody reads the other end. `FBIG`, `NOSPC`, `DQUOT`, `IO`: as the host has it.
+/// `PIPE`: nobody reads the other end. To a terminal, escapes go only if they were allowed. `FBIG`, `NOSPC`, `DQUOT`, `IO`: as the host has it.
 pub fn fd_write(
     context: &mut Context,
     mut memory: GuestMemory<'_>,
@@ -56,16 +63,41 @@ pub fn fd_write(
     let descriptor = context.fds.file(fd, Rights::FD_WRITE)?;
     memory.check(nwritten, 4)?;
     let mut buffers = memory.buffers(iovs, iovs_len)?;
-    if descriptor.nonblocking && matches!(descriptor.file, HostFile::Stdio(_)) {
+    if descriptor.nonblocking && matches!(descriptor.file, File::Stdio(_)) {
         // The host's file waits until all is written. So much goes through when it is ready at all.
         buffers.truncate(PIPE_BUFFER_SIZE_BYTES);
     }
-    // SAFETY: the buffers are checked guest memory, which the kernel only reads.
-    let count = transfer(descriptor, PollFlags::OUT, |file| unsafe {
-        libc::writev(file, buffers.as_ptr(), buffers.count())
-    })?;
+    let count = match &descriptor.escape_filter {
+        Some(filter) => write_filtered(descriptor, filter, &buffers)?,
+        // SAFETY: the buffers are checked guest memory, which the kernel only reads.
+        None => transfer(descriptor, PollFlags::OUT, |file| unsafe {
+            match buffers.only() {
+                Some(buffer) => libc::write(file, buffer.iov_base, buffer.iov_len),
+                None => libc::writev(file, buffers.as_ptr(), buffers.count()),
+            }
+        })?,
+    };
     context.hint.note_output(fd, &buffers);
     memory.write_u32(nwritten, count)
+}
+
+/// Writes what a terminal may see of the first bytes of the buffers; answers how many bytes that was about.
+fn write_filtered(
+    descriptor: &Descriptor,
+    filter: &EscapeFilter,
+    buffers: &GuestBuffers<'_>,
+) -> Result<u32, Errno> {
+    let bytes = buffers.copy(MAX_FILTERED_BYTES);
+    let visible = filter.filtered(&bytes);
+    let mut rest = visible.as_slice();
+    while !rest.is_empty() {
+        // SAFETY: the kernel reads a slice of ours.
+        let written = transfer(descriptor, PollFlags::OUT, |file| unsafe {
+            libc::write(file, rest.as_ptr().cast(), rest.len())
+        })?;
+        rest = rest.get(written as usize..).unwrap_or_default();
+    }
+    Ok(bytes.len() as u32)
 }
 
 /// witx `fd_pread(fd: fd, iovs: iovec_array, offset: filesize) -> nread: size`.
@@ -86,10 +118,13 @@ pub fn fd_pread(
     let offset = i64::try_from(offset).map_err(|_| Errno::Inval)?;
     memory.check(nread, 4)?;
     let buffers = memory.buffers(iovs, iovs_len)?;
-    // SAFETY: the buffers are checked guest memory, which only the kernel writes during the call.
-    let count = transfer(descriptor, PollFlags::IN, |file| unsafe {
-        libc::preadv(file, buffers.as_ptr(), buffers.count(), offset)
-    })?;
+    let count = match descriptor.embedded() {
+        Some(file) => file.read_at(&buffers, offset as u64),
+        // SAFETY: the buffers are checked guest memory, which only the kernel writes during the call.
+        None => transfer(descriptor, PollFlags::IN, |file| unsafe {
+            libc::preadv(file, buffers.as_ptr(), buffers.count(), offset)
+        })?,
+    };
     memory.write_u32(nread, count)
 }
 
@@ -112,7 +147,7 @@ pub fn fd_pwrite(
     let offset = i64::try_from(offset).map_err(|_| Errno::Inval)?;
     memory.check(nwritten, 4)?;
     let buffers = memory.buffers(iovs, iovs_len)?;
-    let count = match fcntl_getfl(&descriptor.file)? {
+    let count = match fcntl_getfl(descriptor.host()?)? {
         flags if flags.contains(OFlags::APPEND) => pwrite_unappended(descriptor, &buffers, offset, flags)?,
         _ => pwrite(descriptor, &buffers, offset)?,
     };
@@ -142,12 +177,12 @@ fn pwrite_unappended(
         libc::pwritev2(file, buffers.as_ptr(), buffers.count(), offset, KEEP_OFFSET)
     });
     let unsupported = matches!(result, Err(Errno::NotSup | Errno::NoSys));
-    if !unsupported || matches!(descriptor.file, HostFile::Stdio(_)) {
+    if !unsupported || matches!(descriptor.file, File::Stdio(_)) {
         return result;
     }
-    fcntl_setfl(&descriptor.file, flags.difference(OFlags::APPEND))?;
+    fcntl_setfl(descriptor.host()?, flags.difference(OFlags::APPEND))?;
     let result = pwrite(descriptor, buffers, offset);
-    fcntl_setfl(&descriptor.file, flags)?;
+    fcntl_setfl(descriptor.host()?, flags)?;
     result
 }
 
@@ -158,7 +193,7 @@ pub(crate) fn transfer(
     direction: PollFlags,
     mut call: impl FnMut(i32) -> isize,
 ) -> Result<u32, Errno> {
-    let raw_file = descriptor.file.as_fd().as_raw_fd();
+    let raw_file = descriptor.host()?.as_raw_fd();
     let can_wait = descriptor.file_type != FileType::RegularFile;
     loop {
         if can_wait && descriptor.nonblocking && !is_ready(descriptor, direction)? {
@@ -177,12 +212,12 @@ pub(crate) fn transfer(
 }
 
 fn is_ready(descriptor: &Descriptor, direction: PollFlags) -> Result<bool, Errno> {
-    let mut fds = [PollFd::new(&descriptor.file, direction)];
+    let mut fds = [PollFd::from_borrowed_fd(descriptor.host()?, direction)];
     Ok(poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))? != 0)
 }
 
 fn wait(descriptor: &Descriptor, direction: PollFlags) -> Result<(), Errno> {
-    let mut fds = [PollFd::new(&descriptor.file, direction)];
+    let mut fds = [PollFd::from_borrowed_fd(descriptor.host()?, direction)];
     match poll(&mut fds, None) {
         Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
         Err(error) => Err(error.into()),

@@ -2,7 +2,7 @@
 //!
 //! The file is opened first, as a place only (`O_PATH`), so that a name that changes hands does not matter.
 
-use rustix::fd::{AsFd, OwnedFd};
+use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, Mode, OFlags, fstat, utimensat};
 
 use super::guest_path::GuestPath;
@@ -12,7 +12,7 @@ use crate::errno::Errno;
 use crate::fd::{filestat_bytes, timestamps};
 use crate::fd_table::Descriptor;
 use crate::guest::GuestMemory;
-use crate::types::{FILESTAT_SIZE_BYTES, Fd, FileType, GuestPtr, LOOKUP_SYMLINK_FOLLOW, Rights};
+use crate::types::{FILESTAT_SIZE_BYTES, Fd, FileType, Follow, GuestPtr, LOOKUP_SYMLINK_FOLLOW, Rights};
 
 /// witx `path_filestat_get(fd: fd, flags: lookupflags, path: string) -> buf: filestat`.
 ///
@@ -43,6 +43,9 @@ pub(crate) fn path_filestat(
 ) -> Result<[u8; FILESTAT_SIZE_BYTES as usize], Errno> {
     let directory = context.fds.directory(fd, Rights::PATH_FILESTAT_GET)?;
     let path = GuestPath::read(memory, path, path_len)?;
+    if let Some(embedded) = directory.embedded() {
+        return Ok(embedded.open(&path, follow_of(flags)?)?.filestat());
+    }
     let stat = fstat(open_place(context, directory, flags, &path)?)?;
     let file_type = FileType::from(rustix::fs::FileType::from_raw_mode(stat.st_mode));
     Ok(filestat_bytes(&stat, file_type))
@@ -79,11 +82,18 @@ fn open_place(
     flags: u32,
     path: &GuestPath,
 ) -> Result<OwnedFd, Errno> {
-    let mut host_flags = OFlags::PATH;
+    let host_flags = match follow_of(flags)? {
+        Follow::No => OFlags::PATH | OFlags::NOFOLLOW,
+        Follow::Yes => OFlags::PATH,
+    };
+    resolve::open(context.resolver, directory.host()?, path, host_flags, Mode::empty())
+}
+
+/// What witx `lookupflags` say; `INVAL` for an unknown one.
+fn follow_of(flags: u32) -> Result<Follow, Errno> {
     match flags {
-        0 => host_flags |= OFlags::NOFOLLOW,
-        LOOKUP_SYMLINK_FOLLOW => {}
-        _ => return Err(Errno::Inval),
+        0 => Ok(Follow::No),
+        LOOKUP_SYMLINK_FOLLOW => Ok(Follow::Yes),
+        _ => Err(Errno::Inval),
     }
-    resolve::open(context.resolver, directory.file.as_fd(), path, host_flags, Mode::empty())
 }

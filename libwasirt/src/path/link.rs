@@ -11,7 +11,7 @@ use super::resolve::{self, open_parent};
 use crate::context::Context;
 use crate::errno::Errno;
 use crate::guest::GuestMemory;
-use crate::types::{Fd, GuestPtr, Rights};
+use crate::types::{Fd, Follow, GuestPtr, Rights};
 
 /// witx `path_link(old_fd: fd, old_flags: lookupflags, old_path: string, new_fd: fd, new_path: string)`.
 ///
@@ -40,8 +40,8 @@ pub fn path_link(
     }
     let old_path = GuestPath::read(&memory, old_path, old_path_len)?;
     let new_path = GuestPath::read(&memory, new_path, new_path_len)?;
-    let (old_parent, old_last) = open_parent(context.resolver, old_directory.file.as_fd(), &old_path)?;
-    let (new_parent, new_last) = open_parent(context.resolver, new_directory.file.as_fd(), &new_path)?;
+    let (old_parent, old_last) = open_parent(context.resolver, old_directory.host()?, &old_path)?;
+    let (new_parent, new_last) = open_parent(context.resolver, new_directory.host()?, &new_path)?;
     let LastComponent::Entry { name: old_name, must_be_directory } = old_last else {
         return Err(Errno::Perm);
     };
@@ -70,7 +70,7 @@ pub fn path_symlink(
     let directory = context.fds.writable_directory(fd, Rights::PATH_SYMLINK)?;
     let target = GuestPath::read(&memory, old_path, old_path_len)?;
     let path = GuestPath::read(&memory, new_path, new_path_len)?;
-    let (parent, last) = open_parent(context.resolver, directory.file.as_fd(), &path)?;
+    let (parent, last) = open_parent(context.resolver, directory.host()?, &path)?;
     let name = new_entry(parent.as_fd(), last)?;
     Ok(symlinkat(target.bytes(), parent, name)?)
 }
@@ -95,7 +95,16 @@ pub fn path_readlink(
     memory.check(bufused, 4)?;
     memory.check(buf, buf_len)?;
     let path = GuestPath::read(&memory, path, path_len)?;
-    let base = directory.file.as_fd();
+    if let Some(embedded) = directory.embedded() {
+        return write_target(
+            &mut memory,
+            embedded.open(&path, Follow::No)?.link_target()?,
+            buf,
+            buf_len,
+            bufused,
+        );
+    }
+    let base = directory.host()?;
     let (parent, last) = open_parent(context.resolver, base, &path)?;
     let LastComponent::Entry { name, must_be_directory: false } = last else {
         // After the slash stands a directory, if anything, and a directory is no link.
@@ -104,7 +113,16 @@ pub fn path_readlink(
         return Err(Errno::Inval);
     };
     let target = readlinkat(parent, name, Vec::new())?;
-    let target = target.as_bytes();
+    write_target(&mut memory, target.as_bytes(), buf, buf_len, bufused)
+}
+
+fn write_target(
+    memory: &mut GuestMemory<'_>,
+    target: &[u8],
+    buf: GuestPtr,
+    buf_len: u32,
+    bufused: GuestPtr,
+) -> Result<(), Errno> {
     let used = target.len().min(buf_len as usize);
     memory.write(buf, &target[..used])?;
     memory.write_u32(bufused, used as u32)

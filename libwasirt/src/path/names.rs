@@ -28,7 +28,7 @@ pub fn path_create_directory(
 ) -> Result<(), Errno> {
     let directory = context.fds.writable_directory(fd, Rights::PATH_CREATE_DIRECTORY)?;
     let path = GuestPath::read(&memory, path, path_len)?;
-    let (parent, last) = open_parent(context.resolver, directory.file.as_fd(), &path)?;
+    let (parent, last) = open_parent(context.resolver, directory.host()?, &path)?;
     let LastComponent::Entry { name, .. } = last else { return Err(Errno::Exist) };
     Ok(mkdirat(parent, name, Mode::from_raw_mode(0o777))?)
 }
@@ -46,7 +46,7 @@ pub fn path_remove_directory(
 ) -> Result<(), Errno> {
     let directory = context.fds.writable_directory(fd, Rights::PATH_REMOVE_DIRECTORY)?;
     let path = GuestPath::read(&memory, path, path_len)?;
-    let (parent, last) = open_parent(context.resolver, directory.file.as_fd(), &path)?;
+    let (parent, last) = open_parent(context.resolver, directory.host()?, &path)?;
     match last {
         LastComponent::Entry { name, .. } => Ok(unlinkat(parent, name, AtFlags::REMOVEDIR)?),
         LastComponent::Dot => Err(Errno::Inval),
@@ -67,7 +67,7 @@ pub fn path_unlink_file(
 ) -> Result<(), Errno> {
     let directory = context.fds.writable_directory(fd, Rights::PATH_UNLINK_FILE)?;
     let path = GuestPath::read(&memory, path, path_len)?;
-    let (parent, last) = open_parent(context.resolver, directory.file.as_fd(), &path)?;
+    let (parent, last) = open_parent(context.resolver, directory.host()?, &path)?;
     let LastComponent::Entry { name, must_be_directory } = last else { return Err(Errno::IsDir) };
     if must_be_directory {
         require_directory(parent.as_fd(), name)?;
@@ -99,8 +99,8 @@ pub fn path_rename(
     let new_directory = context.fds.writable_directory(new_fd, Rights::PATH_RENAME_TARGET)?;
     let old_path = GuestPath::read(&memory, old_path, old_path_len)?;
     let new_path = GuestPath::read(&memory, new_path, new_path_len)?;
-    let (old_parent, old_last) = open_parent(context.resolver, old_directory.file.as_fd(), &old_path)?;
-    let (new_parent, new_last) = open_parent(context.resolver, new_directory.file.as_fd(), &new_path)?;
+    let (old_parent, old_last) = open_parent(context.resolver, old_directory.host()?, &old_path)?;
+    let (new_parent, new_last) = open_parent(context.resolver, new_directory.host()?, &new_path)?;
     let (
         LastComponent::Entry { name: old_name, must_be_directory: old_slash },
         LastComponent::Entry { name: new_name, must_be_directory: new_slash },

@@ -8,11 +8,12 @@ use rustix::fs::{FileType as HostFileType, Mode, OFlags, fstat};
 use super::guest_path::GuestPath;
 use super::resolve::{self, Resolver};
 use crate::context::Context;
+use crate::embedded::EmbeddedFile;
 use crate::errno::Errno;
-use crate::fd_table::{Descriptor, HostFile, applicable_rights, file_type_of};
+use crate::fd_table::{Descriptor, File, applicable_rights, file_type_of};
 use crate::guest::GuestMemory;
 use crate::types::{
-    Access, Fd, FdFlags, FileType, GuestPtr, LOOKUP_SYMLINK_FOLLOW, OPEN_CREATE, OPEN_DIRECTORY,
+    Access, Fd, FdFlags, FileType, Follow, GuestPtr, LOOKUP_SYMLINK_FOLLOW, OPEN_CREATE, OPEN_DIRECTORY,
     OPEN_EXCLUSIVE, OPEN_TRUNCATE, Rights,
 };
 
@@ -52,7 +53,7 @@ pub fn path_open(
     request.check_rights(directory)?;
     memory.check(opened_fd, 4)?;
     let path = GuestPath::read(&memory, path, path_len)?;
-    let opened = request.open(context.resolver, directory, &path)?;
+    let opened = request.open(context.resolver, directory, &path)?.with_escapes(context.escapes);
     let number = context.fds.insert(opened)?;
     memory.write_u32(opened_fd, number.0)
 }
@@ -115,7 +116,10 @@ impl Request {
         directory: &Descriptor,
         path: &GuestPath,
     ) -> Result<Descriptor, Errno> {
-        let base = directory.file.as_fd();
+        let base = match directory.embedded() {
+            Some(embedded) => return self.open_embedded(embedded, directory, path),
+            None => directory.host()?,
+        };
         let opened = match directory.access {
             Access::ReadOnly => self.open_unchanged(resolver, base, path),
             Access::ReadWrite => {
@@ -124,7 +128,19 @@ impl Request {
         };
         let file = opened.map_err(|error| self.refine(error, resolver, base, path))?;
         let file_type = file_type_of(file.as_fd())?;
-        let mut rights = applicable_rights(file_type, file.as_fd()).and(directory.inheriting);
+        let applicable = applicable_rights(file_type, file.as_fd());
+        Ok(self.descriptor(File::Owned(file), file_type, applicable, directory))
+    }
+
+    /// The descriptor for what was opened through `directory`.
+    fn descriptor(
+        &self,
+        file: File,
+        file_type: FileType,
+        applicable: Rights,
+        directory: &Descriptor,
+    ) -> Descriptor {
+        let mut rights = applicable.and(directory.inheriting);
         let is_directory = file_type == FileType::Directory;
         if !is_directory {
             rights = rights.without(TRANSFER.without(self.directions));
@@ -132,15 +148,33 @@ impl Request {
         if directory.access == Access::ReadOnly {
             rights = rights.without(Rights::MUTATING);
         }
-        Ok(Descriptor {
-            file: HostFile::Owned(file),
-            file_type,
-            rights,
+        Descriptor {
             inheriting: if is_directory { directory.inheriting } else { Rights::NONE },
             access: directory.access,
             nonblocking: self.fd_flags.contains(FdFlags::NONBLOCK),
-            preopen_name: None,
-        })
+            ..Descriptor::new(file, file_type, rights)
+        }
+    }
+
+    /// Opens what is packed into the executable: as below a read-only directory.
+    fn open_embedded(
+        &self,
+        embedded: &EmbeddedFile,
+        directory: &Descriptor,
+        path: &GuestPath,
+    ) -> Result<Descriptor, Errno> {
+        let follows = !self.host_flags.contains(OFlags::NOFOLLOW);
+        let opened = embedded.open(path, if follows { Follow::Yes } else { Follow::No });
+        let file = opened.map_err(|error| self.refusal_to_make(error))?;
+        let file_type = file.file_type();
+        self.check_unchanged(file_type)?;
+        let applicable = match file_type {
+            FileType::SymbolicLink => return Err(Errno::Loop),
+            FileType::Directory => Rights::DIRECTORY,
+            _ if self.host_flags.contains(OFlags::DIRECTORY) => return Err(Errno::NotDir),
+            _ => Rights::REGULAR_FILE,
+        };
+        Ok(self.descriptor(File::Embedded(file), file_type, applicable, directory))
     }
 
     /// Opens what is below a read-only directory, with the errors of a read-only mount: what is there can be
@@ -157,15 +191,27 @@ impl Request {
         } else {
             self.host_flags.difference(OFlags::CREATE | OFlags::EXCL)
         };
-        let file = match resolve::open(resolver, base, path, flags, Mode::empty()) {
-            Err(Errno::NoEnt) if self.host_flags.contains(OFlags::CREATE) => return Err(Errno::RoFs),
-            result => result?,
-        };
+        let opened = resolve::open(resolver, base, path, flags, Mode::empty());
+        let file = opened.map_err(|error| self.refusal_to_make(error))?;
+        self.check_unchanged(file_type_of(file.as_fd())?)?;
+        Ok(file)
+    }
+
+    /// What is not there cannot be made where nothing can be changed.
+    fn refusal_to_make(&self, error: Errno) -> Errno {
+        match error {
+            Errno::NoEnt if self.host_flags.contains(OFlags::CREATE) => Errno::RoFs,
+            error => error,
+        }
+    }
+
+    /// Whether what is there, and must not be changed, can be opened as asked.
+    fn check_unchanged(&self, file_type: FileType) -> Result<(), Errno> {
         if self.host_flags.contains(OFlags::CREATE | OFlags::EXCL) {
             return Err(Errno::Exist);
         }
-        match file_type_of(file.as_fd())? {
-            _ if !self.writes() => Ok(file),
+        match file_type {
+            _ if !self.writes() => Ok(()),
             FileType::SymbolicLink => Err(Errno::Loop),
             FileType::Directory => Err(Errno::IsDir),
             _ => Err(Errno::RoFs),

@@ -22,7 +22,7 @@ pub enum Resolver {
 }
 
 /// Symbolic links that one path may lead through; the same as the kernel's limit.
-const MAX_LINKS: u32 = 40;
+pub(crate) const MAX_LINKS: u32 = 40;
 
 /// How often openat2 is called again when a rename elsewhere made it give up.
 const MAX_RETRIES: u32 = 64;

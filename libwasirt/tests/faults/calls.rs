@@ -78,12 +78,12 @@ const FAULTS: &[(i64, i32, &str, Call, Errno)] = &[
     (libc::SYS_openat2, libc::EAGAIN, "path_open", open, Errno::Again),
     (libc::SYS_openat2, libc::ENOMEM, "path_open", open, Errno::NoMem),
     (libc::SYS_fstat, libc::EIO, "path_open", open, Errno::Io),
-    (libc::SYS_writev, libc::ENOSPC, "fd_write", write, Errno::NoSpc),
-    (libc::SYS_writev, libc::EDQUOT, "fd_write", write, Errno::Dquot),
-    (libc::SYS_writev, libc::EIO, "fd_write", write, Errno::Io),
-    (libc::SYS_writev, libc::EFBIG, "fd_write", write, Errno::FBig),
+    (libc::SYS_write, libc::ENOSPC, "fd_write", write, Errno::NoSpc),
+    (libc::SYS_write, libc::EDQUOT, "fd_write", write, Errno::Dquot),
+    (libc::SYS_write, libc::EIO, "fd_write", write, Errno::Io),
+    (libc::SYS_write, libc::EFBIG, "fd_write", write, Errno::FBig),
     (libc::SYS_pwritev, libc::ENOSPC, "fd_pwrite", pwrite, Errno::NoSpc),
-    (libc::SYS_readv, libc::EIO, "fd_read", |guest| guest.read(FILE, 3).map(drop), Errno::Io),
+    (libc::SYS_read, libc::EIO, "fd_read", |guest| guest.read(FILE, 3).map(drop), Errno::Io),
     (libc::SYS_preadv, libc::EIO, "fd_pread", pread, Errno::Io),
     (
         libc::SYS_lseek,
@@ -205,7 +205,7 @@ const FAULTS: &[(i64, i32, &str, Call, Errno)] = &[
         Errno::NotConn,
     ),
     // An error that WASI has no number for.
-    (libc::SYS_writev, libc::EUCLEAN, "fd_write", write, Errno::Io),
+    (libc::SYS_write, libc::EUCLEAN, "fd_write", write, Errno::Io),
 ];
 
 #[test]

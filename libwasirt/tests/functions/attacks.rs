@@ -155,7 +155,7 @@ fn attack(guest: &mut Guest, dir: Fd, path: &[u8]) {
 fn check_opened(guest: &mut Guest, fd: Fd, path: &[u8]) {
     let shown = String::from_utf8_lossy(path).into_owned();
     let descriptor = guest.context.fds.get(fd).expect("it is open");
-    let host = std::os::fd::AsFd::as_fd(&descriptor.file).as_raw_fd();
+    let host = descriptor.host().expect("a file of the host").as_raw_fd();
     let real = std::fs::read_link(format!("/proc/self/fd/{host}")).expect("the kernel knows where it is");
     let granted = guest.dir.path().canonicalize().expect("it exists").join(GRANTED);
     assert!(real.starts_with(&granted), "{shown} opened {}", real.display());

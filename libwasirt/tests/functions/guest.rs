@@ -11,7 +11,7 @@ use std::rc::Rc;
 
 use libwasirt::context::Context;
 use libwasirt::errno::Errno;
-use libwasirt::fd_table::{Descriptor, HostFile, applicable_rights, file_type_of};
+use libwasirt::fd_table::{Descriptor, File, applicable_rights, file_type_of};
 use libwasirt::functions::*;
 use libwasirt::guest::{GuestMemory, Word};
 use libwasirt::path::resolve::Resolver;
@@ -178,37 +178,21 @@ impl Guest {
     pub fn insert_socket(&mut self, socket: std::os::fd::OwnedFd) -> Fd {
         let file_type = file_type_of(socket.as_fd()).expect("asking a socket");
         let rights = applicable_rights(file_type, socket.as_fd());
-        let descriptor = Descriptor {
-            file: HostFile::Owned(socket),
-            file_type,
-            rights,
-            inheriting: Rights::NONE,
-            access: Access::ReadWrite,
-            nonblocking: false,
-            preopen_name: None,
-        };
+        let descriptor = Descriptor::new(File::Owned(socket), file_type, rights);
         self.context.fds.insert(descriptor).expect("there is a number")
     }
 
     /// Gives the guest one end of a pipe, with all rights of one.
     #[allow(dead_code, reason = "the tests of files have pipes of their own kind")]
     pub fn insert_stream(&mut self, end: std::os::fd::OwnedFd) -> Fd {
-        let descriptor = Descriptor {
-            file: HostFile::Owned(end),
-            file_type: FileType::Unknown,
-            rights: Rights::STREAM,
-            inheriting: Rights::NONE,
-            access: Access::ReadWrite,
-            nonblocking: false,
-            preopen_name: None,
-        };
+        let descriptor = Descriptor::new(File::Owned(end), FileType::Unknown, Rights::STREAM);
         self.context.fds.insert(descriptor).expect("there is a number")
     }
 
     /// The position of an open file, as the host has it.
     pub fn position(&self, fd: Fd) -> u64 {
         let descriptor = self.context.fds.get(fd).expect("it is open");
-        rustix::fs::tell(&descriptor.file).expect("it has a position")
+        rustix::fs::tell(descriptor.host().expect("a file of the host")).expect("it has a position")
     }
 
     /// Puts bytes into memory.

@@ -18,4 +18,5 @@ mod race;
 mod readdir;
 mod sentinel;
 mod sock;
+mod terminal;
 mod transfer;

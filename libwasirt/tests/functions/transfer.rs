@@ -4,7 +4,7 @@ use std::io::Write;
 use std::os::fd::OwnedFd;
 
 use libwasirt::errno::Errno;
-use libwasirt::fd_table::{Descriptor, HostFile};
+use libwasirt::fd_table::{Descriptor, File};
 use libwasirt::functions::*;
 use libwasirt::types::*;
 
@@ -35,15 +35,8 @@ fn tell(guest: &mut Guest, fd: Fd) -> Result<u64, Errno> {
 
 /// A descriptor for one end of a pipe.
 fn add_pipe_end(guest: &mut Guest, end: impl Into<OwnedFd>, rights: Rights) -> Fd {
-    let descriptor = Descriptor {
-        file: HostFile::Owned(end.into()),
-        file_type: FileType::Unknown,
-        rights: Rights(rights.0 | Rights::FD_FDSTAT_SET_FLAGS.0 | Rights::POLL_FD_READWRITE.0),
-        inheriting: Rights::NONE,
-        access: Access::ReadWrite,
-        nonblocking: false,
-        preopen_name: None,
-    };
+    let rights = Rights(rights.0 | Rights::FD_FDSTAT_SET_FLAGS.0 | Rights::POLL_FD_READWRITE.0);
+    let descriptor = Descriptor::new(File::Owned(end.into()), FileType::Unknown, rights);
     guest.context.fds.insert(descriptor).unwrap()
 }
 
@@ -233,7 +226,7 @@ fn nonblocking_is_the_guests_flag_and_not_the_hosts() {
     assert_eq!(guest.read(fd, 1), Ok(b"x".to_vec()));
     // The host's flag is set behind the guest's back: a guest that waits must still wait.
     guest.run(&[], |c, m| fd_fdstat_set_flags(c, m, fd, 0)).unwrap();
-    rustix::io::ioctl_fionbio(&guest.context.fds.get(fd).unwrap().file, true).unwrap();
+    rustix::io::ioctl_fionbio(guest.context.fds.get(fd).unwrap().host().unwrap(), true).unwrap();
     let late = std::thread::spawn(move || {
         std::thread::sleep(std::time::Duration::from_millis(50));
         writer.write_all(b"late").unwrap();

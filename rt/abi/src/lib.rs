@@ -6,9 +6,11 @@
 #![no_std]
 
 mod api;
+mod archive;
 mod descriptor;
 mod instance;
 mod pc_map;
+mod quantity;
 mod runtime;
 mod start;
 pub mod symbol;
@@ -17,9 +19,11 @@ mod types;
 mod wasi;
 
 pub use api::*;
+pub use archive::*;
 pub use descriptor::*;
 pub use instance::*;
 pub use pc_map::*;
+pub use quantity::*;
 pub use runtime::*;
 pub use start::*;
 pub use trap::*;

@@ -13,16 +13,29 @@ pub struct StartInfo<P> {
     /// imports anything from WASI. Its answer is the `env` of all linked host functions; null: the
     /// policy could not be set up (the reason was printed), exit with status 1.
     pub wasi_init: P,
-    /// Export of the main module to call: `_start`, or `main` of type `() -> ()` or `() -> i32` (its result is the exit status).
+    /// Export of the main module to call: `_start`, or `main` or another of type `() -> ()` or `() -> i32` (its
+    /// result is the exit status). Where it is not `_start`, its export [`crate::symbol::REACTOR_INITIALIZE`] is
+    /// called first.
     pub entry: Slice<P>,
     /// Baked-in directories: [`DirGrant`].
     pub dirs: Slice<P>,
     /// Baked-in environment: [`EnvGrant`].
     pub env: Slice<P>,
-    /// 1: ignore `W2N_DIR` and `W2N_ENV` (`--sealed`).
-    pub sealed: u32,
+    /// Addresses to listen on, `HOST:PORT`: [`Slice`] of bytes each.
+    pub listeners: Slice<P>,
+    /// Packed directories: [`crate::EmbeddedDir`].
+    pub embedded: Slice<P>,
+    /// What the program may use of the machine.
+    pub limits: Limits,
+    /// [`PolicyWord`]
+    pub policy: u32,
     /// Which of `modules` is the main module.
     pub main: u32,
+    /// 1: what the guest writes to a terminal reaches it as it is (`--allow-escapes`).
+    pub allow_escapes: u32,
+    /// 1: print what the program may use, and run nothing. 0 in the executable; the runtime sets it in its
+    /// copy, for `wasi_init` to see.
+    pub help: u32,
 }
 
 /// A module of an executable.
@@ -46,8 +59,62 @@ pub struct ImportSource {
     pub export: u32,
 }
 
-/// Export of type `() -> ()` that is called once a module is instantiated, unless it is the main module.
-pub const INITIALIZE_EXPORT: &str = "_initialize";
+/// Upper bounds, each [`NO_LIMIT`] or a number.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of all linear memories and tables together (`--max-memory`).
+    pub memory_bytes: u64,
+    /// Bytes of the stack that Wasm code runs on (`--stack-size`).
+    pub stack_bytes: u64,
+    /// Descriptors that the guest has open at a time (`--max-fds`).
+    pub descriptors: u64,
+    /// Nanoseconds of wall clock from start to end (`--timeout`).
+    pub time_ns: u64,
+}
+
+/// A limit that is none.
+pub const NO_LIMIT: u64 = u64::MAX;
+
+impl Limits {
+    /// No limits.
+    pub const NONE: Self =
+        Self { memory_bytes: NO_LIMIT, stack_bytes: NO_LIMIT, descriptors: NO_LIMIT, time_ns: NO_LIMIT };
+}
+
+/// What a run may do about the policy that was baked in (`--policy`). A run can choose a stricter word, never
+/// a laxer one; limits can be tightened under each of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u32)]
+pub enum PolicyWord {
+    /// Widen it, and set limits anew.
+    #[default]
+    Open = 0,
+    /// Only take some of it.
+    Bound = 1,
+    /// Nothing: the variables that grant are ignored.
+    Sealed = 2,
+}
+
+impl PolicyWord {
+    /// Word by word, as an option or a variable has it.
+    pub const NAMES: [(&str, Self); 3] =
+        [("open", Self::Open), ("bound", Self::Bound), ("sealed", Self::Sealed)];
+
+    /// The word with this number; what is no word counts as the strictest.
+    pub fn from_number(number: u32) -> Self {
+        match number {
+            0 => Self::Open,
+            1 => Self::Bound,
+            _ => Self::Sealed,
+        }
+    }
+
+    /// How it is written.
+    pub fn name(self) -> &'static str {
+        Self::NAMES[self as usize].0
+    }
+}
 
 /// `--dir HOST[::GUEST][:ro]`
 #[repr(C)]
@@ -61,6 +128,33 @@ pub struct DirGrant<P> {
     pub read_only: u32,
     /// Zero.
     pub reserved: u32,
+}
+
+/// The parts of `HOST[::GUEST][:ro]`, as the option and the variable have it.
+pub struct DirParts<'text> {
+    /// Path on the host.
+    pub host: &'text [u8],
+    /// Name the guest sees, if one is given.
+    pub guest: Option<&'text [u8]>,
+    /// `:ro`
+    pub read_only: bool,
+}
+
+/// Takes `HOST[::GUEST][:ro]` apart; `None` if a path is empty.
+///
+/// `a:b::/c:ro` is (`a:b`, `/c`, read-only); `a::ro` names the guest directory `ro`.
+pub fn split_dir_grant(text: &[u8]) -> Option<DirParts<'_>> {
+    // The colon before the suffix must not be the second of two.
+    let (names, read_only) = match text.strip_suffix(b":ro") {
+        Some(names) if !names.ends_with(b":") => (names, true),
+        _ => (text, false),
+    };
+    let (host, guest) = match names.windows(2).position(|pair| pair == b"::") {
+        Some(at) => (&names[..at], Some(&names[at + 2..])),
+        None => (names, None),
+    };
+    let is_empty = host.is_empty() || guest.is_some_and(<[u8]>::is_empty);
+    (!is_empty).then_some(DirParts { host, guest, read_only })
 }
 
 /// `--env K[=V]`
@@ -82,3 +176,30 @@ pub const DIR_VARIABLE: &str = "W2N_DIR";
 
 /// Environment variable with environment granted at run time.
 pub const ENV_VARIABLE: &str = "W2N_ENV";
+
+/// Environment variable with addresses to listen on, granted at run time.
+pub const LISTEN_VARIABLE: &str = "W2N_TCPLISTEN";
+
+/// Environment variable: `1` lets escapes through to a terminal, `0` does not.
+pub const ESCAPES_VARIABLE: &str = "W2N_ALLOW_ESCAPES";
+
+/// Environment variable with a [`PolicyWord`].
+pub const POLICY_VARIABLE: &str = "W2N_POLICY";
+
+/// Environment variable that asks for the policy instead of a run.
+pub const HELP_VARIABLE: &str = "W2N_HELP";
+
+/// Environment variable for [`Limits::memory_bytes`].
+pub const MAX_MEMORY_VARIABLE: &str = "W2N_MAX_MEMORY";
+
+/// Environment variable for [`Limits::stack_bytes`].
+pub const STACK_SIZE_VARIABLE: &str = "W2N_STACK_SIZE";
+
+/// Environment variable for [`Limits::descriptors`].
+pub const MAX_FDS_VARIABLE: &str = "W2N_MAX_FDS";
+
+/// Environment variable for [`Limits::time_ns`].
+pub const TIMEOUT_VARIABLE: &str = "W2N_TIMEOUT";
+
+/// Smallest stack that Wasm code can run on.
+pub const MIN_STACK_BYTES: u64 = 64 << 10;

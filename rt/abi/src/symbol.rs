@@ -19,6 +19,12 @@ pub const MODULE: &str = "w2n_module";
 /// Prefix of the array-call symbol of a WASI preview 1 function: `w2n_wasi_fd_write`.
 pub const WASI_PREFIX: &str = "w2n_wasi_";
 
+/// `u32 w2n_undefined_import(name, len)`: what the stub of an undefined import calls; it answers a trap code.
+pub const UNDEFINED_IMPORT: &str = "w2n_undefined_import";
+
+/// Export that a WASI reactor wants to be called once, before all others.
+pub const REACTOR_INITIALIZE: &str = "_initialize";
+
 /// Import module of WASI preview 1.
 pub const WASI_MODULE: &str = "wasi_snapshot_preview1";
 

@@ -19,6 +19,7 @@ macro_rules! for_each_trap_code {
             Exit = 12, "exit";
             NullReference = 13, "null reference";
             NullFunctionReference = 14, "null function reference";
+            Timeout = 20, "time limit exceeded";
         }
     };
 }

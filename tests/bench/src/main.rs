@@ -5,6 +5,7 @@
 //! programs only, compiled for CPU.
 
 mod build;
+mod calls;
 mod measure;
 mod report;
 mod source;
@@ -60,6 +61,9 @@ fn run() -> Result<(), String> {
 
     let startups = if names.is_empty() { startup::measure(work.path())? } else { Vec::new() };
     report::print_startups(&startups);
+    if names.is_empty() {
+        calls::measure(work.path(), &output_dir)?;
+    }
     let json = output_dir.join("latest.json");
     std::fs::write(&json, report::to_json(&measured, &startups)).map_err(|error| error.to_string())?;
     println!("\nwritten: {}", json.display());

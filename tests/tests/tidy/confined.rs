@@ -67,6 +67,7 @@ pub const CONFINED: &[Confined] = &[
         places: &[
             ("path/resolve.rs", "guest paths"),
             ("grants.rs", "directories that the user of the program grants"),
+            ("narrow.rs", "real paths of directories that the user of the program grants"),
         ],
     },
     Confined {

@@ -69,6 +69,26 @@ pub struct Arguments {
     pub dirs: Vec<String>,
     #[arg(long = "env", action = ArgAction::Append)]
     pub env: Vec<String>,
+    #[arg(long = "embed-dir", action = ArgAction::Append)]
+    pub embed: Vec<String>,
+    #[arg(long)]
+    pub entry: Option<String>,
+    #[arg(long, value_enum)]
+    pub undefined: Option<UndefinedName>,
+    #[arg(long, action = ArgAction::Append)]
+    pub tcplisten: Vec<String>,
+    #[arg(long)]
+    pub allow_escapes: bool,
+    #[arg(long)]
+    pub max_memory: Option<String>,
+    #[arg(long)]
+    pub stack_size: Option<String>,
+    #[arg(long)]
+    pub max_fds: Option<String>,
+    #[arg(long)]
+    pub timeout: Option<String>,
+    #[arg(long, value_enum)]
+    pub policy: Option<PolicyName>,
     #[arg(long)]
     pub sealed: bool,
 
@@ -136,6 +156,21 @@ pub enum Level {
 pub enum Bounds {
     Guard,
     Software,
+}
+
+/// `--undefined`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum UndefinedName {
+    Error,
+    Trap,
+}
+
+/// `--policy`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PolicyName {
+    Open,
+    Bound,
+    Sealed,
 }
 
 /// `--color`

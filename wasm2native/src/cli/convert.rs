@@ -3,14 +3,14 @@
 
 use std::path::PathBuf;
 
-use super::arguments::{Arguments, Bounds, Emit, Level};
-use super::inputs;
+use super::arguments::{Arguments, Bounds, Emit, Level, UndefinedName};
+use super::{inputs, policy};
 use crate::driver::console::Console;
 use crate::driver::taken_word;
 use crate::error::{CompileError, Result};
 use crate::options::{
-    BoundsChecks, CodeOptions, DebugInfo, DirGrant, EnvGrant, LinkOptions, ModuleKind, OptLevel, Options,
-    OutputFile, OutputKind, Policy, RelaxedSimd, TargetOptions,
+    BoundsChecks, CodeOptions, DebugInfo, LinkOptions, ModuleKind, OptLevel, Options, OutputFile, OutputKind,
+    RelaxedSimd, TargetOptions, Undefined,
 };
 
 /// What the compiler is to do, and how much it is to say.
@@ -49,7 +49,13 @@ pub fn options(arguments: &Arguments) -> Result<(Options, Console)> {
             libraries: arguments.libraries.clone(),
             library_dirs: arguments.library_dirs.iter().map(PathBuf::from).collect(),
         },
-        policy: policy(arguments)?,
+        policy: policy::policy(arguments)?,
+        embed: arguments.embed.iter().map(|text| policy::embed_dir(text)).collect::<Result<_>>()?,
+        entry: arguments.entry.clone(),
+        undefined: match arguments.undefined {
+            Some(UndefinedName::Trap) => Undefined::Trap,
+            Some(UndefinedName::Error) | None => Undefined::Error,
+        },
         module_name,
         jobs: arguments.jobs,
     };
@@ -137,41 +143,6 @@ fn relaxed_simd(choices: &[String]) -> Result<RelaxedSimd> {
     Ok(relaxed_simd)
 }
 
-fn policy(arguments: &Arguments) -> Result<Policy> {
-    Ok(Policy {
-        dirs: arguments.dirs.iter().map(|text| dir_grant(text)).collect::<Result<_>>()?,
-        env: arguments.env.iter().map(|text| env_grant(text)).collect::<Result<_>>()?,
-        sealed: arguments.sealed,
-    })
-}
-
-/// `HOST[::GUEST][:ro]`
-fn dir_grant(text: &str) -> Result<DirGrant> {
-    let (rest, read_only) = match text.strip_suffix(":ro") {
-        Some(rest) => (rest, true),
-        None => (text, false),
-    };
-    let (host, guest) = rest.split_once("::").unwrap_or((rest, rest));
-    if host.is_empty() || guest.is_empty() {
-        return Err(CompileError::usage(format!("--dir={text}: a path is empty"))
-            .hint("write --dir HOST, --dir HOST::GUEST or --dir HOST::GUEST:ro"));
-    }
-    Ok(DirGrant { host: host.to_owned(), guest: guest.to_owned(), read_only })
-}
-
-/// `K[=V]`
-fn env_grant(text: &str) -> Result<EnvGrant> {
-    let (key, value) = match text.split_once('=') {
-        Some((key, value)) => (key, Some(value.to_owned())),
-        None => (text, None),
-    };
-    if key.is_empty() {
-        return Err(CompileError::usage(format!("--env={text}: the name is empty"))
-            .hint("write --env NAME=VALUE, or --env NAME to pass the host's value on"));
-    }
-    Ok(EnvGrant { key: key.to_owned(), value })
-}
-
 fn checked_module_name(name: String) -> Result<String> {
     let is_identifier = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
         && name.starts_with(|c: char| c.is_ascii_alphabetic());
@@ -190,11 +161,15 @@ fn checked_module_name(name: String) -> Result<String> {
 
 fn check_combination(options: &Options) -> Result<()> {
     let is_executable = options.output_kind == OutputKind::Executable;
-    let grants_something =
-        !options.policy.dirs.is_empty() || !options.policy.env.is_empty() || options.policy.sealed;
-    if grants_something && options.output_kind == OutputKind::SharedLibrary {
-        return Err(CompileError::usage("--dir, --env and --sealed are for executables")
+    if options.policy.says_something() && options.output_kind == OutputKind::SharedLibrary {
+        return Err(CompileError::usage("--dir, --env, --policy and limits are for executables")
             .hint("the host of a plugin decides what it may use, when it instantiates it"));
+    }
+    let is_for_executables =
+        !options.embed.is_empty() || options.entry.is_some() || options.undefined == Undefined::Trap;
+    if is_for_executables && options.output_kind == OutputKind::SharedLibrary {
+        return Err(CompileError::usage("--embed-dir, --entry and --undefined are for executables")
+            .hint("the host of a plugin provides imports and calls exports"));
     }
     if options.link.is_static && !is_executable {
         return Err(CompileError::usage("-static is for executables"));
@@ -207,31 +182,4 @@ fn check_combination(options: &Options) -> Result<()> {
         return Err(CompileError::usage("-###: nothing is linked for this output"));
     }
     inputs::check_combination(options)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn dir_grants_have_guest_name_and_read_only_mark() {
-        let grant = |host: &str, guest: &str, read_only| DirGrant {
-            host: host.into(),
-            guest: guest.into(),
-            read_only,
-        };
-        assert_eq!(dir_grant("a").ok(), Some(grant("a", "a", false)));
-        assert_eq!(dir_grant("a:ro").ok(), Some(grant("a", "a", true)));
-        assert_eq!(dir_grant("a:b::/c:ro").ok(), Some(grant("a:b", "/c", true)));
-        assert!(dir_grant("::b").is_err());
-        assert!(dir_grant(":ro").is_err());
-    }
-
-    #[test]
-    fn env_grants_may_have_equals_signs_in_their_value() {
-        let grant = env_grant("K=a=b").ok();
-        assert_eq!(grant, Some(EnvGrant { key: "K".into(), value: Some("a=b".into()) }));
-        assert_eq!(env_grant("K").ok(), Some(EnvGrant { key: "K".into(), value: None }));
-        assert!(env_grant("=v").is_err());
-    }
 }

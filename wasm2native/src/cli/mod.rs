@@ -4,6 +4,7 @@
 mod arguments;
 mod convert;
 mod inputs;
+mod policy;
 mod report;
 mod spelling;
 mod text;

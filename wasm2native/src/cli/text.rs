@@ -46,10 +46,25 @@ Code:
   --strict-traps        after every trap all earlier stores have happened, and no later one
   -C relaxed-simd=HOW   deterministic: the same results on every machine (default); native: the fastest
 
+What an executable is made of:
+  --embed-dir HOST[::GUEST]  a directory that is packed into it, read-only
+  --entry=NAME               the export to run (default: _start, else main); _initialize is called before it
+  --undefined=HOW            error: an import that nothing provides is one (default); trap: calling it traps
+
 What an executable may use beside its arguments and standard streams:
   --dir HOST[::GUEST][:ro]   a directory, under the name GUEST, perhaps read-only
   --env NAME[=VALUE]         an environment variable; without VALUE the host's when it runs
-  --sealed                   nothing more when it runs: W2N_DIR and W2N_ENV are ignored
+  --tcplisten ADDRESS:PORT   a socket that listens there, for sock_accept
+  --allow-escapes            escape sequences reach a terminal (default: they are made visible)
+  --max-memory=SIZE          all memories and tables together, such as 64M (default: no limit)
+  --stack-size=SIZE          the stack of Wasm code (default: 8M)
+  --max-fds=N                descriptors that are open at a time
+  --timeout=TIME             wall clock, such as 5, 500ms or 2m; a trap when it is over
+  --policy=WORD              what a run may change, by W2N_DIR, W2N_ENV and so on:
+                               open: grant more, set limits (default if nothing is granted or limited)
+                               bound: take some of it, tighten limits (default otherwise)
+                               sealed: tighten limits
+  --sealed                   short for --policy=sealed
 
 Linking:
   -static               no shared libraries

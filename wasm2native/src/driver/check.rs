@@ -9,6 +9,7 @@ use super::{command_for, hints};
 use crate::emit::{c_prototype, c_symbol};
 use crate::error::{CompileError, shown_name};
 use crate::wasm::{ExternType, FuncType, Import, Module};
+use w2n_abi::symbol::REACTOR_INITIALIZE;
 use w2n_abi::{ValueType, is_wasi_module, wasi_symbol_prefix};
 
 /// Imports named in the message itself; the others follow below it.
@@ -51,8 +52,17 @@ macro_rules! wasi_functions {
 }
 w2n_abi::for_each_wasi_function!(wasi_functions);
 
-/// What to say of a module without an entry point.
-pub fn no_entry_point(module: &Module<'_>, input: &Input) -> CompileError {
+/// What to say of a module without an entry point, or without the one that `--entry` names.
+pub fn no_entry_point(module: &Module<'_>, input: &Input, chosen: Option<&str>) -> CompileError {
+    if let Some(entry) = chosen {
+        return CompileError::input(match module.export(entry) {
+            Some(export) => format!(
+                "cannot start with `{entry}`: it is {}, not a function `() -> ()` or `() -> i32`",
+                module.describe(&export.ty)
+            ),
+            None => format!("cannot start with `{entry}`: there is no such export"),
+        });
+    }
     let message = match ["_start", "main"].iter().find_map(|name| module.export(name)) {
         Some(export) => format!(
             "has no entry point: `{}` is {}, not a function `() -> ()` (or `main: () -> i32`)",
@@ -61,7 +71,10 @@ pub fn no_entry_point(module: &Module<'_>, input: &Input) -> CompileError {
         ),
         None => "has no entry point: it exports neither `_start` nor `main`".to_owned(),
     };
-    CompileError::input(message).hint(format!("a library becomes a plugin: `{}`", plugin_command(input)))
+    let is_reactor = module.export(REACTOR_INITIALIZE).is_some();
+    let or_entry = if is_reactor { "; or name the export to run with --entry=NAME" } else { "" };
+    let hint = format!("a library becomes a plugin: `{}`{or_entry}", plugin_command(input));
+    CompileError::input(message).hint(hint)
 }
 
 fn plugin_command(input: &Input) -> String {

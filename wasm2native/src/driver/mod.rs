@@ -6,6 +6,7 @@
 mod check;
 mod compile;
 pub mod console;
+mod embed;
 mod hints;
 mod input;
 mod native;
@@ -85,7 +86,8 @@ impl Run<'_> {
             inputs.iter().map(|input| self.parse(input, &mut type_ids)).collect::<Result<Vec<_>>>()?;
         let native = NativeCode::prepare(self)?;
         let plan = program::plan(sources, &native, options, self.console)?;
-        let program = plan.program(&options.policy);
+        let embedded = embed::pack(&options.embed)?;
+        let program = plan.program(options, &embedded);
         let modules: Vec<_> = (0..plan.sources.len())
             .map(|at| self.module_job(&plan, program.as_ref(), ModuleIndex(at as u32)))
             .collect();

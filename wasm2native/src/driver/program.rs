@@ -14,9 +14,9 @@ use super::native::NativeCode;
 use super::prefix::symbol_prefix;
 use crate::emit::{Binding, Program, ProgramModule, c_symbol};
 use crate::error::{CompileError, Result, shown_name};
-use crate::options::{ModuleKind, Options, OutputKind, Policy};
+use crate::options::{ModuleKind, Options, OutputKind, PackedDir, Undefined};
 use crate::wasm::{self, ExportIndex, ExternType, FuncType, Import, Module, ModuleIndex, TypeIn};
-use w2n_abi::is_wasi_module;
+use w2n_abi::{is_wasi_module, wasi_symbol_prefix};
 
 /// Import module of what a linker of Wasm objects leaves open, whoever provides it.
 const OPEN_MODULE: &str = "env";
@@ -47,10 +47,16 @@ pub struct Plan<'a> {
 
 impl Plan<'_> {
     /// The executable; none for plugins.
-    pub fn program<'p>(&'p self, policy: &'p Policy) -> Option<Program<'p>> {
+    pub fn program<'p>(&'p self, options: &'p Options, embedded: &'p [PackedDir]) -> Option<Program<'p>> {
         let modules = self.sources.iter().zip(&self.bindings);
         let modules = modules.map(|(source, bindings)| ProgramModule { prefix: &source.prefix, bindings });
-        self.main.map(|main| Program { modules: modules.collect(), main, policy })
+        self.main.map(|main| Program {
+            modules: modules.collect(),
+            main,
+            entry: options.entry.as_deref(),
+            policy: &options.policy,
+            embedded,
+        })
     }
 
     /// Whether WASI is to be linked in.
@@ -73,13 +79,13 @@ pub fn plan<'a>(
     let is_plugin =
         options.module_kind == Some(ModuleKind::Plugin) || options.output_kind == OutputKind::SharedLibrary;
     if !is_plugin {
-        match plan_executable(&sources, native, console) {
+        match plan_executable(&sources, native, options, console) {
             Ok(executable) => return Ok(in_order(sources, executable)),
             Err(error) if options.output_kind == OutputKind::Executable => return Err(error),
             Err(_) => {}
         }
     }
-    let resolver = Resolver { sources: &sources, native };
+    let resolver = Resolver { sources: &sources, native, undefined: options.undefined };
     let bindings = sources.iter().map(|source| resolver.bindings_of_plugin(source)).collect::<Vec<_>>();
     check_c_types(&sources, &bindings)?;
     Ok(Plan { sources, bindings, main: None })
@@ -107,11 +113,16 @@ fn check_names(sources: &[Source<'_>]) -> Result<()> {
     Ok(())
 }
 
-fn plan_executable(sources: &[Source<'_>], native: &NativeCode, console: &Console) -> Result<Executable> {
-    let resolver = Resolver { sources, native };
+fn plan_executable(
+    sources: &[Source<'_>],
+    native: &NativeCode,
+    options: &Options,
+    console: &Console,
+) -> Result<Executable> {
+    let resolver = Resolver { sources, native, undefined: options.undefined };
     let bindings = (0..sources.len()).map(|at| resolver.bindings(at)).collect::<Result<Vec<_>>>()?;
     check_c_types(sources, &bindings)?;
-    let main = main_module(sources, console)?;
+    let main = main_module(sources, options.entry.as_deref(), console)?;
     let order = Order::find(sources, &bindings, main)?;
     if sources.len() > 1 {
         console.verbose(|| {
@@ -123,11 +134,11 @@ fn plan_executable(sources: &[Source<'_>], native: &NativeCode, console: &Consol
 }
 
 /// The first module that has an entry point.
-fn main_module(sources: &[Source<'_>], console: &Console) -> Result<usize> {
-    let mut candidates = (0..sources.len()).filter(|at| sources[*at].module.entry_point().is_some());
+fn main_module(sources: &[Source<'_>], entry: Option<&str>, console: &Console) -> Result<usize> {
+    let mut candidates = (0..sources.len()).filter(|at| sources[*at].module.entry_point(entry).is_some());
     let Some(main) = candidates.next() else {
         return Err(match sources {
-            [only] => check::no_entry_point(&only.module, only.input).in_file(only.input.shown_path()),
+            [only] => check::no_entry_point(&only.module, only.input, entry).in_file(only.input.shown_path()),
             _ => {
                 let names: Vec<_> = sources.iter().map(shown).collect();
                 CompileError::machine(format!(
@@ -168,6 +179,7 @@ fn in_order(sources: Vec<Source<'_>>, executable: Executable) -> Plan<'_> {
 struct Resolver<'p> {
     sources: &'p [Source<'p>],
     native: &'p NativeCode,
+    undefined: Undefined,
 }
 
 impl<'p> Resolver<'p> {
@@ -203,7 +215,11 @@ impl<'p> Resolver<'p> {
             return self.export(importer, import, other).map(Ok);
         }
         if is_wasi_module(import.module) {
-            return Ok(check::wasi_problem(&importer.module, import).map_or(Ok(Binding::Wasi), Err));
+            return Ok(match check::wasi_problem(&importer.module, import) {
+                None => Ok(Binding::Wasi),
+                Some(_) if self.becomes_stub(import) => Ok(Binding::Undefined),
+                Some(problem) => Err(problem),
+            });
         }
         if let Some(symbol) = self.c_function(importer, import) {
             return Ok(Ok(Binding::C(symbol)));
@@ -213,6 +229,7 @@ impl<'p> Resolver<'p> {
             _ => Vec::new(),
         };
         match exporters.as_slice() {
+            [] if self.becomes_stub(import) => Ok(Ok(Binding::Undefined)),
             [] => Ok(Err(importer.module.describe(&import.ty))),
             [other] => self.export(importer, import, *other).map(Ok),
             several => {
@@ -221,6 +238,13 @@ impl<'p> Resolver<'p> {
                 Err(CompileError::input(message).hint("import it from the module that is meant, by its name"))
             }
         }
+    }
+
+    /// Whether an import that nothing provides is one that may trap when it is called.
+    fn becomes_stub(self, import: &Import<'_>) -> bool {
+        let is_func = matches!(import.ty, ExternType::Func(_));
+        let is_wasi = wasi_symbol_prefix(import.module, import.name).is_some();
+        self.undefined == Undefined::Trap && is_func && !is_wasi
     }
 
     fn offers(self, importer: usize, other: usize, import: &Import<'_>) -> bool {

@@ -8,6 +8,7 @@ use std::mem::{offset_of, size_of};
 use super::c_import::emit_c_import;
 use super::constant::{ConstStruct, byte_slice, private_constant, struct_slice, u32_slice};
 use super::entry::{emit_array_entry, emit_host_entry};
+use super::undefined::emit_undefined_stub;
 use super::{Binding, EmitSettings, Role};
 use crate::env::ModuleEnv;
 use crate::env::layout::Word;
@@ -195,6 +196,7 @@ fn linked_callback<'c>(
             let adaptor = emit_c_import(env, symbol, &env.module.types[ty.index()])?;
             adaptor.as_global_value().as_pointer_value()
         }
+        (Binding::Undefined, _) => emit_undefined_stub(env, import)?,
         (Binding::C(_) | Binding::Host | Binding::Export { .. }, _) => env.types.ptr.const_null(),
     })
 }

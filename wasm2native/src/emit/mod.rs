@@ -11,6 +11,7 @@ mod entry;
 mod init;
 mod program;
 mod start;
+mod undefined;
 
 use std::ops::Range;
 

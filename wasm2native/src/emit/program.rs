@@ -1,7 +1,7 @@
 //! What becomes of a module, and what its imports are bound to. Who decides is the driver; the compiled
 //! code, the descriptor and `main` only say it.
 
-use crate::options::Policy;
+use crate::options::{PackedDir, Policy};
 use crate::wasm::{ExportIndex, ModuleIndex};
 
 /// What a module becomes.
@@ -24,6 +24,8 @@ pub enum Binding {
     Wasi,
     /// The C function with this symbol.
     C(String),
+    /// Nothing: a call traps (`--undefined=trap`).
+    Undefined,
     /// An export of another module of the program.
     Export {
         /// The other module.
@@ -40,8 +42,12 @@ pub struct Program<'a> {
     pub modules: Vec<ProgramModule<'a>>,
     /// The one with the entry point.
     pub main: ModuleIndex,
+    /// The export to start with, if it is not the usual one (`--entry`).
+    pub entry: Option<&'a str>,
     /// What it may use of its host.
     pub policy: &'a Policy,
+    /// What is packed into it.
+    pub embedded: &'a [PackedDir],
 }
 
 /// A module of an executable.

@@ -1,7 +1,7 @@
 //! `main` of an executable, and what it tells the runtime. See `rt/abi/src/start.rs`.
 
 use inkwell::GlobalVisibility;
-use inkwell::values::{BasicMetadataValueEnum, GlobalValue, PointerValue};
+use inkwell::values::{BasicMetadataValueEnum, GlobalValue, PointerValue, StructValue};
 use std::mem::{offset_of, size_of};
 
 use super::constant::{ConstStruct, byte_slice, private_constant, struct_slice};
@@ -10,8 +10,11 @@ use crate::env::ModuleEnv;
 use crate::env::layout::Word;
 use crate::env::symbol::Symbols;
 use crate::error::{CompileError, Result};
-use crate::options::Policy;
-use w2n_abi::{DirGrant, EnvGrant, ImportSource, LinkedModule, NONE, StartInfo, symbol};
+use crate::options::{PackedDir, Policy};
+use w2n_abi::{
+    ARCHIVE_ALIGN, DirGrant, EmbeddedDir, EnvGrant, ImportSource, Limits, LinkedModule, NONE, Slice,
+    StartInfo, symbol,
+};
 
 /// Emits `int main(int argc, char **argv)`, which hands over to the runtime.
 pub fn emit_main<'c>(
@@ -39,19 +42,24 @@ fn emit_start_info<'c>(
     program: &Program<'_>,
     descriptor: GlobalValue<'c>,
 ) -> Result<PointerValue<'c>> {
+    let policy = program.policy;
     type Info = StartInfo<Word>;
     let entry = env
         .module
-        .entry_point()
+        .entry_point(program.entry)
         .ok_or_else(|| CompileError::internal("an executable without an entry point got this far"))?;
     let value = ConstStruct::new(env, size_of::<Info>())
         .slice(offset_of!(Info, modules), modules(env, program, descriptor))
         .pointer(offset_of!(Info, wasi_init), wasi_init(env, program))
         .slice(offset_of!(Info, entry), byte_slice(env, "entry", entry.name.as_bytes()))
-        .slice(offset_of!(Info, dirs), dir_grants(env, program.policy))
-        .slice(offset_of!(Info, env), env_grants(env, program.policy))
-        .u32(offset_of!(Info, sealed), program.policy.sealed.into())
+        .slice(offset_of!(Info, dirs), dir_grants(env, policy))
+        .slice(offset_of!(Info, env), env_grants(env, policy))
+        .slice(offset_of!(Info, listeners), listeners(env, policy))
+        .slice(offset_of!(Info, embedded), embedded_dirs(env, program.embedded))
+        .nested(offset_of!(Info, limits), size_of::<Limits>(), limits(env, &policy.limits))
+        .u32(offset_of!(Info, policy), policy.word as u32)
         .u32(offset_of!(Info, main), program.main.0)
+        .u32(offset_of!(Info, allow_escapes), policy.allow_escapes.into())
         .finish();
     Ok(private_constant(env, "start_info", value.into(), align_of::<Info>() as u32).as_pointer_value())
 }
@@ -92,7 +100,7 @@ fn import_sources<'c>(env: &ModuleEnv<'c, '_>, bindings: &[Binding]) -> (Pointer
         .map(|binding| {
             let (module, export) = match binding {
                 Binding::Export { module, export } => (module.0, export.0),
-                Binding::Host | Binding::Wasi | Binding::C(_) => (NONE, NONE),
+                Binding::Host | Binding::Wasi | Binding::C(_) | Binding::Undefined => (NONE, NONE),
             };
             ConstStruct::new(env, size_of::<ImportSource>())
                 .u32(offset_of!(ImportSource, module), module)
@@ -111,6 +119,44 @@ fn wasi_init<'c>(env: &ModuleEnv<'c, '_>, program: &Program<'_>) -> PointerValue
     let init = env.llvm.add_global(env.types.i8, None, symbol::WASI_INIT);
     init.set_visibility(GlobalVisibility::Hidden);
     init.as_pointer_value()
+}
+
+fn embedded_dirs<'c>(env: &ModuleEnv<'c, '_>, dirs: &[PackedDir]) -> (PointerValue<'c>, u64) {
+    type Dir = EmbeddedDir<Word>;
+    let dirs: Vec<_> = dirs
+        .iter()
+        .map(|dir| {
+            let archive = env.context.const_string(&dir.archive, false);
+            let archive = private_constant(env, "embedded", archive.into(), ARCHIVE_ALIGN);
+            ConstStruct::new(env, size_of::<Dir>())
+                .slice(offset_of!(Dir, guest), byte_slice(env, "embedded", dir.guest.as_bytes()))
+                .slice(offset_of!(Dir, archive), (archive.as_pointer_value(), dir.archive.len() as u64))
+                .finish()
+        })
+        .collect();
+    struct_slice(env, "embedded_dirs", &dirs)
+}
+
+fn listeners<'c>(env: &ModuleEnv<'c, '_>, policy: &Policy) -> (PointerValue<'c>, u64) {
+    let addresses: Vec<_> = policy
+        .listeners
+        .iter()
+        .map(|address| {
+            ConstStruct::new(env, size_of::<Slice<Word>>())
+                .slice(0, byte_slice(env, "listener", address.as_bytes()))
+                .finish()
+        })
+        .collect();
+    struct_slice(env, "listeners", &addresses)
+}
+
+fn limits<'c>(env: &ModuleEnv<'c, '_>, limits: &Limits) -> StructValue<'c> {
+    ConstStruct::new(env, size_of::<Limits>())
+        .u64(offset_of!(Limits, memory_bytes), limits.memory_bytes)
+        .u64(offset_of!(Limits, stack_bytes), limits.stack_bytes)
+        .u64(offset_of!(Limits, descriptors), limits.descriptors)
+        .u64(offset_of!(Limits, time_ns), limits.time_ns)
+        .finish()
 }
 
 fn dir_grants<'c>(env: &ModuleEnv<'c, '_>, policy: &Policy) -> (PointerValue<'c>, u64) {

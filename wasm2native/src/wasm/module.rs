@@ -353,8 +353,9 @@ impl<'a> Module<'a> {
         self.exports.iter().find(|export| export.name == name)
     }
 
-    /// The export an executable starts with: `_start` of type `() -> ()`, else `main` of type `() -> ()` or `() -> i32`.
-    pub fn entry_point(&self) -> Option<&Export<'a>> {
+    /// The export an executable starts with: `chosen` of type `() -> ()` or `() -> i32`; without a choice `_start`
+    /// of type `() -> ()`, else `main` of type `() -> ()` or `() -> i32`.
+    pub fn entry_point(&self, chosen: Option<&str>) -> Option<&Export<'a>> {
         let with_results = |name: &str, allowed: &[&[ValueType]]| {
             self.export(name).filter(|export| match export.ty {
                 ExternType::Func(ty) => {
@@ -364,7 +365,11 @@ impl<'a> Module<'a> {
                 _ => false,
             })
         };
-        with_results("_start", &[&[]]).or_else(|| with_results("main", &[&[], &[ValueType::I32]]))
+        let any: [&[ValueType]; 2] = [&[], &[ValueType::I32]];
+        match chosen {
+            Some(name) => with_results(name, &any),
+            None => with_results("_start", &[&[]]).or_else(|| with_results("main", &any)),
+        }
     }
 
     /// The type of an import or export as text, for messages: `func (param i32) (result i64)`.

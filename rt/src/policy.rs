@@ -1,0 +1,146 @@
+//! What a run makes of the policy that was baked in: the word, the limits, and the words for the user.
+//!
+//! The rule: a variable that cannot be understood ends the program before the guest runs. Directories,
+//! variables and sockets are libwasirt's (`grants.rs`), by the same rule.
+
+use core::ffi::CStr;
+use core::ffi::c_char;
+
+use w2n_abi::*;
+
+use crate::instance::slice;
+use crate::text::Text;
+use crate::{budget, deadline, stack};
+
+type HostStartInfo = StartInfo<HostPointer>;
+
+/// A limit: its variable, how it is written, and where it stands.
+struct LimitVariable {
+    name: &'static [u8],
+    parse: fn(&[u8]) -> Option<u64>,
+    example: &'static [u8],
+    field: fn(&mut Limits) -> &mut u64,
+}
+
+const LIMITS: [LimitVariable; 4] = [
+    LimitVariable {
+        name: MAX_MEMORY_VARIABLE.as_bytes(),
+        parse: parse_size,
+        example: b"a size, such as 64M",
+        field: |limits| &mut limits.memory_bytes,
+    },
+    LimitVariable {
+        name: STACK_SIZE_VARIABLE.as_bytes(),
+        parse: |text| parse_size(text).filter(|&size| size >= MIN_STACK_BYTES),
+        example: b"a size of 64K or more",
+        field: |limits| &mut limits.stack_bytes,
+    },
+    LimitVariable {
+        name: MAX_FDS_VARIABLE.as_bytes(),
+        parse: parse_decimal,
+        example: b"a number",
+        field: |limits| &mut limits.descriptors,
+    },
+    LimitVariable {
+        name: TIMEOUT_VARIABLE.as_bytes(),
+        parse: parse_duration,
+        example: b"a time, such as 5, 1.5, 500ms or 2m",
+        field: |limits| &mut limits.time_ns,
+    },
+];
+
+/// The policy of this run. The error is a message in `message`.
+pub fn of_this_run(baked: &HostStartInfo, message: &mut Text) -> Option<HostStartInfo> {
+    // SAFETY: plain data, of which the runtime may have a copy.
+    let mut info = unsafe { core::ptr::read(baked) };
+    let baked_word = PolicyWord::from_number(baked.policy);
+    if let Some(value) = variable(POLICY_VARIABLE) {
+        let known = PolicyWord::NAMES.iter().find(|(name, _)| name.as_bytes() == value);
+        let Some((_, word)) = known else {
+            return refuse(message, POLICY_VARIABLE.as_bytes(), value, b"open, bound or sealed");
+        };
+        info.policy = baked_word.max(*word) as u32;
+    }
+    for limit in &LIMITS {
+        let Some(value) = variable_of_bytes(limit.name) else { continue };
+        let Some(given) = (limit.parse)(value) else {
+            return refuse(message, limit.name, value, limit.example);
+        };
+        let field = (limit.field)(&mut info.limits);
+        // Who may widen the policy may set a limit anew; others only tighten it.
+        *field = if baked_word == PolicyWord::Open { given } else { given.min(*field) };
+    }
+    info.help = u32::from(variable(HELP_VARIABLE).is_some_and(|value| value != b"0"));
+    Some(info)
+}
+
+fn refuse<T>(message: &mut Text, name: &[u8], value: &[u8], wanted: &[u8]) -> Option<T> {
+    for part in [b"wasm2native: ", name, b": `", value, b"` is not ", wanted, b"\n"] {
+        message.push(part);
+    }
+    None
+}
+
+/// Puts the limits in force. Called before anything of the guest is made.
+pub fn enforce(info: &HostStartInfo) -> Option<()> {
+    let Limits { memory_bytes, stack_bytes, time_ns, .. } = info.limits;
+    if memory_bytes != NO_LIMIT {
+        budget::set(memory_bytes);
+    }
+    if stack_bytes != NO_LIMIT {
+        stack::set_wasm_stack_bytes(usize::try_from(stack_bytes).ok()?);
+    }
+    if time_ns != NO_LIMIT {
+        // SAFETY: the compiler emits the slice, which is constant data of the executable.
+        let modules = unsafe { slice::<LinkedModule<HostPointer>>(&info.modules) };
+        deadline::arm(modules, time_ns)?;
+    }
+    Some(())
+}
+
+/// Says what the program may use of the machine. What it may use of the system libwasirt says after it.
+pub fn describe(info: &HostStartInfo, text: &mut Text) {
+    let word = PolicyWord::from_number(info.policy);
+    text.push(b"policy: ");
+    text.push(word.name().as_bytes());
+    text.push(match word {
+        PolicyWord::Open => b": a run may grant more (W2N_DIR, W2N_ENV, W2N_TCPLISTEN) and set limits\n",
+        PolicyWord::Bound => b": a run may take some of this (W2N_DIR, W2N_ENV, W2N_TCPLISTEN), not more\n",
+        PolicyWord::Sealed => b": a run cannot change it, except to tighten limits\n",
+    });
+    let Limits { memory_bytes, stack_bytes, descriptors, time_ns } = info.limits;
+    text.push(b"limits:\n  memory ");
+    push_limit(text, memory_bytes, Text::push_size);
+    text.push(b" (W2N_MAX_MEMORY)\n  stack ");
+    text.push_size(if stack_bytes == NO_LIMIT { stack::wasm_stack_bytes() as u64 } else { stack_bytes });
+    text.push(b" (W2N_STACK_SIZE)\n  open files ");
+    push_limit(text, descriptors, Text::push_decimal);
+    text.push(b" (W2N_MAX_FDS)\n  time ");
+    push_limit(text, time_ns, Text::push_duration);
+    text.push(b" (W2N_TIMEOUT)\n");
+}
+
+fn push_limit<'buffer>(text: &mut Text<'buffer>, limit: u64, push: fn(&mut Text<'buffer>, u64)) {
+    match limit {
+        NO_LIMIT => text.push(b"unlimited"),
+        limit => push(text, limit),
+    }
+}
+
+fn variable(name: &str) -> Option<&'static [u8]> {
+    variable_of_bytes(name.as_bytes())
+}
+
+/// The value of a variable of the host's, unless it is unset or empty.
+fn variable_of_bytes(name: &[u8]) -> Option<&'static [u8]> {
+    const NAME_BYTES: usize = 32;
+    let mut c_name = [0; NAME_BYTES];
+    c_name.get_mut(..name.len())?.copy_from_slice(name);
+    // SAFETY: the name ends in a NUL, being shorter than the array. The value stays: nobody here changes
+    // the environment, and the guest cannot.
+    unsafe {
+        let value: *const c_char = libc::getenv(c_name.as_ptr().cast());
+        let value = value.as_ref().map(|value| CStr::from_ptr(value).to_bytes())?;
+        (!value.is_empty()).then_some(value)
+    }
+}
