@@ -68,14 +68,6 @@ impl<'a> Text<'a> {
         self.push_digits(number, 16);
     }
 
-    /// As [`Self::push_hex`], for the difference of two addresses: `-0x10` where it is negative.
-    pub fn push_signed_hex(&mut self, difference: u64) {
-        if (difference as i64) < 0 {
-            self.push(b"-");
-        }
-        self.push_hex((difference as i64).unsigned_abs());
-    }
-
     fn push_digits(&mut self, mut number: u64, base: u64) {
         let mut digits = [0; 20];
         let mut first = digits.len();

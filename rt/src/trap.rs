@@ -120,7 +120,7 @@ pub fn render(report: &W2nTrap, text: &mut Text) {
     text.push(&report.message[..len]);
     if report.flags & TRAP_HAS_ADDRESS != 0 {
         text.push(b": address ");
-        text.push_signed_hex(report.fault_address);
+        text.push_hex(report.fault_address);
         if report.flags & TRAP_HAS_LENGTH != 0 {
             text.push(b", length ");
             text.push_decimal(report.access_length);

@@ -63,7 +63,7 @@ fn guard_page_load_traps_with_its_address() {
     assert_eq!(report.fault_address as i64, -1);
     assert!(
         rendered(&report).starts_with(
-            "wasm2native: trap: out of bounds memory access: address -0x1, memory size 65536 bytes\n"
+            "wasm2native: trap: out of bounds memory access: address 0xffffffffffffffff, memory size 65536 bytes\n"
         ),
         "{}",
         rendered(&report)

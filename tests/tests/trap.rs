@@ -46,6 +46,7 @@ fixtures! {
     exit
     far_offset
     grow_past_max
+    index64
     integer_division
     load
     loop_into_libc
