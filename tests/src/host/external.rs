@@ -103,6 +103,13 @@ impl Extern {
         unsafe { (self.api().memory_size)(&self.raw) }
     }
 
+    /// Address of byte 0 of a memory.
+    pub fn memory_base(&self) -> usize {
+        self.assert_kind(ExternKind::Memory);
+        // SAFETY: the memory is alive while `handle` is.
+        unsafe { (self.api().memory_data)(&self.raw) as usize }
+    }
+
     /// Copies `length` bytes at `offset` out of a memory; `None` past its end.
     pub fn memory_read(&self, offset: u64, length: u64) -> Option<Vec<u8>> {
         if offset.checked_add(length)? > self.memory_size_bytes() {

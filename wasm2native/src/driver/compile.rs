@@ -9,9 +9,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use inkwell::context::Context;
 use inkwell::targets::TargetMachine;
 
+use super::console::Console;
 use super::progress::{Progress, Work};
 use super::timing::{Phase, Timing};
-use crate::backend::diagnostics::{Diagnostics, discard_value_names};
+use crate::backend::diagnostics::{Diagnostics, Remark, discard_value_names};
 use crate::backend::object::{Artifact, expose_functions, generate, strip_debug_info};
 use crate::backend::optimise::optimise;
 use crate::backend::pc_map::{self, Bodies, MappedFunc};
@@ -19,7 +20,7 @@ use crate::backend::target::TargetSpec;
 use crate::emit::{EmitSettings, Unit, emit_unit};
 use crate::error::{CompileError, Result, plain_reason};
 use crate::options::DebugInfo;
-use crate::wasm::Module;
+use crate::wasm::{FuncIndex, Module};
 
 /// LLVM recurses over expressions and blocks as deep as the module has them. Only what is used of it
 /// is ever backed by memory.
@@ -38,6 +39,8 @@ pub struct UnitJob<'a> {
     pub timing: &'a Timing,
     /// Where progress is shown.
     pub progress: &'a Progress,
+    /// Where remarks go.
+    pub console: &'a Console,
 }
 
 /// Compiles `unit`, which is the whole module, to text or bitcode.
@@ -100,17 +103,39 @@ fn compile(job: &UnitJob<'_>, unit: &Unit, machine: &TargetMachine, artifact: Ar
     }
     let emit = || emit_unit(&context, job.module, job.settings, unit, machine);
     let module = job.timing.measure(Phase::Emit, emit)?;
+    job.target.tune(&module);
     if artifact != Artifact::Object && code.debug_info != DebugInfo::Full {
         strip_debug_info(&module);
     }
-    job.timing.measure(Phase::Optimise, || optimise(&module, machine, code.opt_level))?;
+    job.timing.measure(Phase::Optimise, || optimise(&module, machine, code.opt_level));
     diagnostics.check()?;
     if artifact == Artifact::Object && code.debug_info != DebugInfo::None {
         expose_functions(&module, |symbol| pc_map::is_mapped(symbol, job.settings.prefix));
     }
     let bytes = job.timing.measure(Phase::Generate, || generate(&module, machine, artifact))?;
     diagnostics.check()?;
+    print_remarks(job, &diagnostics.take_remarks());
     Ok(bytes)
+}
+
+/// Passes whose remarks say something to a user about the speed of a loop or a function.
+const REMARKED_PASSES: [&str; 5] =
+    ["wrap-versioning", "alias-versioning", "reroll", "loop-vectorize", "slp-vectorizer"];
+
+/// `remark: 0x5a21 in func 718 `name`: loop-vectorize: vectorized loop`
+fn print_remarks(job: &UnitJob<'_>, remarks: &[Remark]) {
+    for remark in remarks.iter().filter(|remark| REMARKED_PASSES.contains(&remark.pass.as_str())) {
+        let index = pc_map::func_index(&remark.function, job.settings.prefix);
+        let function = match index.map(FuncIndex) {
+            Some(func) => match job.module.func_name(func) {
+                Some(name) => format!("func {} `{}`", func.0, name.escape_debug()),
+                None => format!("func {}", func.0),
+            },
+            None => remark.function.clone(),
+        };
+        let place = remark.offset_bytes.map_or_else(String::new, |offset| format!("{offset:#x} in "));
+        job.console.say(&format!("remark: {place}{function}: {}: {}", remark.pass, remark.message));
+    }
 }
 
 /// Does `work` on each unit, in as many threads as `jobs` says, and answers in the order of `units`.

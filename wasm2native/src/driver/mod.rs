@@ -102,7 +102,8 @@ impl Run<'_> {
             single_unit: units.len() == 1,
             is_only_module: options.output_kind != OutputKind::Object,
         };
-        let job = UnitJob { module: &module, settings: &settings, target: &target, timing, progress };
+        let job =
+            UnitJob { module: &module, settings: &settings, target: &target, timing, progress, console };
         match artifact(options.output_kind) {
             Artifact::Object => self.link(&job, &units, &output),
             artifact => output.write(&compile_to_bytes(&job, &units[0], artifact)?, self.temp_files),

@@ -5,12 +5,13 @@
 use std::path::Path;
 
 use super::compile::{UnitJob, compile_objects};
+use super::console::Console;
 use super::progress::Progress;
 use super::temporary::TempFiles;
 use super::timing::Timing;
 use crate::backend::link::{Link, LinkKind, Strip};
 use crate::backend::runtime::Bundle;
-use crate::backend::target::{self, TargetSpec};
+use crate::backend::target::{self, Remarks, TargetSpec};
 use crate::emit::{EmitSettings, partition};
 use crate::error::{CompileError, Result};
 use crate::options::{CodeOptions, ModuleKind, Policy, TargetOptions};
@@ -33,12 +34,13 @@ pub fn compile_plugins(
     target: &TargetOptions,
     output: &Path,
 ) -> Result<()> {
-    target::initialise();
+    target::initialise(Remarks::Unwanted);
     let target = TargetSpec::resolve(target)?;
     // Removed when the last handle is dropped, whatever happens.
     let temp_files = TempFiles::default();
     let temp_dir = temp_files.directory()?;
     let (timing, progress, policy) = (Timing::default(), Progress::hidden(), Policy::default());
+    let console = Console::default();
     let mut objects = Vec::new();
     let mut bundle = Bundle::Runtime;
     for source in sources {
@@ -63,6 +65,7 @@ pub fn compile_plugins(
             target: &target,
             timing: &timing,
             progress: &progress,
+            console: &console,
         };
         objects.extend(compile_objects(&job, &units, 1, &directory)?);
     }
