@@ -5,12 +5,14 @@
 #include "pipeline.h"
 
 #include "alias_versioning.h"
+#include "huge_functions.h"
 #include "llvm-c/Core.h"
 #include "llvm-c/TargetMachine.h"
 #include "llvm/Analysis/CGSCCPassManager.h"
 #include "llvm/Analysis/LoopAnalysisManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Passes/PassBuilder.h"
+#include "llvm/Passes/StandardInstrumentations.h"
 #include "llvm/Target/TargetMachine.h"
 #include "reroll.h"
 #include "wrap_versioning.h"
@@ -59,7 +61,10 @@ PipelineTuningOptions tuning() {
 }
 
 void optimise(Module &module, TargetMachine &machine, OptimizationLevel level) {
-    PassBuilder builder(&machine, tuning());
+    PassInstrumentationCallbacks callbacks;
+    OptNoneInstrumentation skipSetAside(/*DebugLogging=*/false);
+    skipSetAside.registerCallbacks(callbacks);
+    PassBuilder builder(&machine, tuning(), std::nullopt, &callbacks);
     addPasses(builder);
     LoopAnalysisManager loops;
     FunctionAnalysisManager functions;
@@ -70,6 +75,7 @@ void optimise(Module &module, TargetMachine &machine, OptimizationLevel level) {
     builder.registerFunctionAnalyses(functions);
     builder.registerLoopAnalyses(loops);
     builder.crossRegisterProxies(loops, functions, components, modules);
+    HugeFunctions huge(module, functions);
     builder.buildPerModuleDefaultPipeline(level).run(module, modules);
 }
 

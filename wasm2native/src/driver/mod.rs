@@ -13,6 +13,7 @@ pub mod plugins;
 mod prefix;
 mod progress;
 pub mod signals;
+mod tasks;
 mod temporary;
 mod timing;
 
@@ -48,7 +49,7 @@ struct Run<'a> {
 
 /// Compiles as `options` say. `temp_files` are removed at the end, or by whoever ends the process.
 pub fn run(options: &Options, console: &Console, temp_files: &TempFiles) -> Result<()> {
-    let timing = Timing::default();
+    let timing = Timing::new(console);
     let progress = Progress::start(console);
     let input = timing.measure(Phase::Read, || Input::read(&options.input))?;
     let run = Run { options, console, temp_files, timing: &timing, progress: &progress };
