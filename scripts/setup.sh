@@ -28,6 +28,7 @@ need_command python3 python3
 if [ "${1:-}" = test ]; then
     python3 -c 'import pip' >/dev/null 2>&1 || missing="$missing python3-pip"
     need_command npm npm
+    need_command valgrind valgrind
     # A Rust toolchain with the sources of its standard library, which we build for wasm32-wasip1.
     need rustc-web /usr/bin/rustc
     need rust-web-src /usr/lib/rustlib/src/rust/library/Cargo.toml
