@@ -23,11 +23,12 @@ need libclang-rt-22-dev-wasm32 /usr/lib/llvm-22/lib/clang/22/lib/wasi/libclang_r
 need libc++-22-dev-wasm32 /usr/lib/wasm32-wasi/libc++.a
 need libc++abi-22-dev-wasm32 /usr/lib/wasm32-wasi/libc++abi.a
 need_command gcc cc
+need_command g++ c++
 need_command python3 python3
 if [ "${1:-}" = test ]; then
     python3 -c 'import pip' >/dev/null 2>&1 || missing="$missing python3-pip"
     need_command npm npm
-    need_command g++ c++
+    need_command valgrind valgrind
     # A Rust toolchain with the sources of its standard library, which we build for wasm32-wasip1.
     need rustc-web /usr/bin/rustc
     need rust-web-src /usr/lib/rustlib/src/rust/library/Cargo.toml

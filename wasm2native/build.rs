@@ -1,7 +1,7 @@
-//! Builds the runtime archives that the compiler embeds and links into its outputs.
+//! Builds the runtime archives that the compiler embeds and links into its outputs, and our LLVM passes.
 //!
-//! They are built by a nested cargo in a target directory of its own, so that neither waits for the
-//! lock of the other, with the flags of the outer build kept away from it.
+//! The archives are built by a nested cargo in a target directory of its own, so that neither waits for
+//! the lock of the other, with the flags of the outer build kept away from it. The passes are C++.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -33,6 +33,27 @@ fn main() {
         None => build_archives(),
     };
     println!("cargo::rustc-env=W2N_EMBEDDED_RT_DIR={}", archives.display());
+    build_passes();
+}
+
+/// Compiles `llvm/` with the flags of the LLVM that llvm-sys has found and links.
+fn build_passes() {
+    let llvm_config = required("DEP_LLVM_22_CONFIG_PATH");
+    let output = Command::new(&llvm_config).arg("--cxxflags").output();
+    let output = output.unwrap_or_else(|error| panic!("{llvm_config} cannot be run: {error}"));
+    let flags = String::from_utf8_lossy(&output.stdout).into_owned();
+    let mut build = cc::Build::new();
+    build.cpp(true).warnings(false).debug(false);
+    for flag in flags.split_whitespace() {
+        // The headers of LLVM are not ours to be warned about.
+        match flag.strip_prefix("-I") {
+            Some(dir) => build.flag("-isystem").flag(dir),
+            None => build.flag(flag),
+        };
+    }
+    build.file("llvm/all.cpp");
+    println!("cargo::rerun-if-changed=llvm");
+    build.compile("w2n_passes");
 }
 
 fn build_archives() -> PathBuf {

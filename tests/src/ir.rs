@@ -10,7 +10,7 @@ mod render;
 
 use std::path::Path;
 
-use wasm2native::backend::target;
+use wasm2native::backend::target::{self, Remarks};
 use wasm2native::driver::{self, console::Console};
 use wasm2native::options::{CodeOptions, InputFile, ModuleKind, Options, OutputFile, OutputKind};
 
@@ -23,7 +23,7 @@ pub const PREFIX: &str = "m";
 
 /// Compiles the module at `path` to text: LLVM IR or assembly. Errors are the compiler's words.
 pub fn compile(path: &Path, kind: OutputKind, code: CodeOptions) -> Result<String, String> {
-    target::initialise();
+    target::initialise(Remarks::Unwanted);
     let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
     let output = directory.path().join("text");
     let mut options = Options::new(InputFile::Path(path.to_owned()));

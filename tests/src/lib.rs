@@ -5,6 +5,7 @@ pub mod command;
 pub mod corpus;
 pub mod host;
 pub mod ir;
+pub mod loops;
 pub mod plugin;
 pub mod program;
 pub mod spec;

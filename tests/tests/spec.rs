@@ -1,8 +1,8 @@
 //! Runs the specification's test suite: every file, at -O0 and -O2, with guard pages and software checks.
 //!
-//! Files about vectors also run with other vector instructions. Prints a table and fails when any total
-//! differs from the record in `tests/ratchet/`. Arguments that are no options choose files by a part of
-//! their name; `--config O0-guard` chooses a configuration.
+//! Files about vectors also run with other vector instructions, all others of the newest suite at -O3.
+//! Prints a table and fails when any total differs from the record in `tests/ratchet/`. Arguments that are
+//! no options choose files by a part of their name; `--config O0-guard` chooses a configuration.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -78,18 +78,23 @@ impl Selection {
         let files = suite.files().into_iter().filter(|file| is_chosen(&file.name));
         files
             .flat_map(|file| {
-                let configs = self.configs_for(&file.name);
+                let configs = self.configs_for(suite, &file.name);
                 configs.into_iter().map(move |config| Job { suite, file: file.name.clone(), config })
             })
             .collect()
     }
 
-    fn configs_for(&self, file: &str) -> Vec<Config> {
+    fn configs_for(&self, suite: Suite, file: &str) -> Vec<Config> {
         if !self.configs.is_empty() {
             return self.configs.clone();
         }
         let is_about_vectors = ["simd", "relaxed"].iter().any(|word| file.contains(word));
-        let also = if is_about_vectors { &Config::VECTORS[..] } else { &[] };
+        let also = match suite {
+            _ if is_about_vectors => &Config::VECTORS[..],
+            Suite::Shared | Suite::Regress => &Config::AGGRESSIVE,
+            // Mostly the same files once more.
+            Suite::Crate => &[],
+        };
         Config::ALL.iter().chain(also).copied().collect()
     }
 }
@@ -145,7 +150,7 @@ fn print_table(suite: Suite, results: &[JobResult]) {
             totals.passed, totals.failed
         );
     }
-    for config in Config::ALL.into_iter().chain(Config::VECTORS) {
+    for config in Config::every() {
         let mut totals = Totals::default();
         let chosen = results.iter().filter(|result| result.job.config == config);
         chosen.for_each(|result| totals.add(&result.totals));

@@ -44,15 +44,11 @@ impl Built {
     pub fn new(program: &Program, march: &str, dir: &Path) -> Result<Self, String> {
         let march = format!("-march={march}");
         let path = |extension: &str| dir.join(format!("{}.{extension}", program.name));
-        let native = output(path("native"), |out| clang(program, &["-no-pie", &march], out))?;
-        let module = output(path("wasm"), |out| {
-            let mut options = vec!["--target=wasm32-wasi", "--no-wasm-opt", "-Wl,--strip-all"];
-            options.extend(program.wasm_options.iter().map(String::as_str));
-            clang(program, &options, out)
-        })?;
+        let native = output(path("native"), |out| clang(program, &native_options(&march), out))?;
+        let module = output(path("wasm"), |out| clang(program, &wasm_options(program), out))?;
         let ours = LEVELS
             .iter()
-            .map(|level| output(path(&level[1..]), |out| compile(&module.path, out, &[level, &march])))
+            .map(|level| output(path(&level[1..]), |out| compile(&module.path, out, &["-O3", &march, level])))
             .collect::<Result<_, _>>()?;
         let other = output(path("other"), |out| {
             run_to_end(second_engine("compile")?.arg(&module.path).arg(out)).map(drop)
@@ -61,8 +57,21 @@ impl Built {
     }
 }
 
+/// Options for native code.
+pub fn native_options(march: &str) -> Vec<&str> {
+    vec!["-no-pie", march]
+}
+
+/// Options for Wasm. QuickJS wants a large stack.
+pub fn wasm_options(program: &Program) -> Vec<&str> {
+    let mut options =
+        vec!["--target=wasm32-wasi", "--no-wasm-opt", "-Wl,--strip-all", "-Wl,-z,stack-size=1048576"];
+    options.extend(program.wasm_options);
+    options
+}
+
 /// Compiles C to `out`; `target` are the options that differ between native code and Wasm.
-fn clang(program: &Program, target: &[&str], out: &Path) -> Result<(), String> {
+pub fn clang(program: &Program, target: &[&str], out: &Path) -> Result<(), String> {
     let mut clang = Command::new("clang-22");
     clang.args(["-O3", "-ffp-contract=off", "-w", "-s"]).args(target).args(&program.options);
     run_to_end(clang.args(&program.sources).arg("-lm").arg("-o").arg(out)).map(drop)

@@ -9,6 +9,11 @@ use crate::LEVELS;
 use crate::measure::Measured;
 use crate::startup::Startup;
 
+/// An option as a column's head.
+pub fn short(level: &str) -> &str {
+    level.rsplit('=').next().unwrap_or(level)
+}
+
 /// The head of the table, before any row: rows are printed as they are measured.
 pub fn print_header(march: &str) {
     println!(
@@ -16,11 +21,11 @@ pub fn print_header(march: &str) {
     );
     print!("{:<12} {:>9}", "program", "native ms");
     for level in LEVELS {
-        print!(" {:>7}", format!("{level} x"));
+        print!(" {:>7}", format!("{} x", short(level)));
     }
     print!(" {:>10} |", "wasmtime x");
     for level in LEVELS {
-        print!(" {:>6}", format!("{level} s"));
+        print!(" {:>6}", format!("{} s", short(level)));
     }
     println!(" {:>10} | {:>8} {:>9} {:>9} {:>8}", "wasmtime s", "wasm KB", "native KB", "-O2 KB", "cwasm KB");
 }
@@ -76,7 +81,7 @@ pub fn to_json(rows: &[Measured], startups: &[Startup]) -> String {
         let _infallible = writeln!(
             json,
             "    {{\"name\": \"{}\", \"result\": \"{}\", \"native_s\": {}, \"wasm2native_s\": {{{}}}, \"wasmtime_s\": {}, \
-             \"compile_s\": {{{}, \"wasmtime\": {}}}, \"size_bytes\": {{\"wasm\": {}, \"native\": {}, \"-O2\": {}, \"-O3\": {}, \"wasmtime\": {}}}}}{comma}",
+             \"compile_s\": {{{}, \"wasmtime\": {}}}, \"size_bytes\": {{\"wasm\": {}, \"native\": {}, \"-O2\": {}, \"wasmtime\": {}}}}}{comma}",
             row.name,
             row.result,
             row.native.as_secs_f64(),
@@ -87,8 +92,7 @@ pub fn to_json(rows: &[Measured], startups: &[Startup]) -> String {
             row.sizes_bytes[0],
             row.sizes_bytes[1],
             row.sizes_bytes[2],
-            row.sizes_bytes[3],
-            row.sizes_bytes[4],
+            row.sizes_bytes[row.sizes_bytes.len() - 1],
         );
     }
     json += "  ],\n  \"startup\": [\n";

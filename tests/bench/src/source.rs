@@ -18,13 +18,30 @@ pub struct Program {
     /// Options for the C compiler, the same natively and for Wasm.
     pub options: Vec<String>,
     /// Options for Wasm alone.
-    pub wasm_options: Vec<String>,
+    pub wasm_options: &'static [&'static str],
 }
 
-/// Our own kernels, in the order of the table: numeric loops first, then memory, calls, branches.
-const KERNELS: [&str; 12] = [
+/// Our own kernels, in the order of the table: dense linear algebra, stencils and filters, dynamic
+/// programming, then memory, calls, branches.
+const KERNELS: [&str; 28] = [
     "matmul",
+    "normal",
+    "rank",
+    "update",
+    "lu",
+    "eliminate",
+    "orthogonal",
+    "covariance",
+    "toeplitz",
+    "rod",
     "jacobi",
+    "waves",
+    "heat",
+    "relax",
+    "implicit",
+    "edges",
+    "paths",
+    "fold",
     "nbody",
     "sha256",
     "sieve",
@@ -41,66 +58,121 @@ const KERNELS: [&str; 12] = [
 const VECTOR_KERNELS: [&str; 6] =
     ["simd_dot", "simd_matmul", "simd_filter", "simd_utf8", "simd_base64", "simd_swizzle"];
 
-/// The crates that carry C sources, pinned.
-const CRATES: [(&str, &str); 2] = [("libsqlite3-sys", "=0.40.0"), ("bzip2-sys", "=0.1.13")];
+/// A library in C that a crate carries.
+struct Library {
+    /// Name in the table.
+    name: &'static str,
+    /// The crate and its version, pinned.
+    package: (&'static str, &'static str),
+    /// Where the sources are in it.
+    dir: &'static str,
+    files: &'static [&'static str],
+    options: &'static [&'static str],
+}
+
+const LIBRARIES: [Library; 5] = [
+    Library {
+        name: "sqlite",
+        package: ("libsqlite3-sys", "=0.40.0"),
+        dir: "sqlite3",
+        // The small VFS that comes with the crate is the only one that wasi-libc can build; natively too,
+        // so that both sides run the same code.
+        files: &["sqlite3.c", "wasm32-wasi-vfs.c"],
+        options: &[
+            "-DSQLITE_THREADSAFE=0",
+            "-DSQLITE_OMIT_LOAD_EXTENSION",
+            "-DSQLITE_OMIT_WAL",
+            "-DSQLITE_OS_OTHER",
+            "-DSQLITE_TEMP_STORE=3",
+            "-DLONGDOUBLE_TYPE=double",
+        ],
+    },
+    Library {
+        name: "bzip2",
+        package: ("bzip2-sys", "=0.1.13"),
+        dir: "bzip2-1.0.8",
+        files: &[
+            "blocksort.c",
+            "huffman.c",
+            "crctable.c",
+            "randtable.c",
+            "compress.c",
+            "decompress.c",
+            "bzlib.c",
+        ],
+        options: &["-DBZ_NO_STDIO"],
+    },
+    Library {
+        name: "lz4",
+        package: ("lz4-sys", "=1.11.1"),
+        dir: "liblz4/lib",
+        files: &["lz4.c", "lz4hc.c"],
+        options: &[],
+    },
+    Library {
+        name: "zlib",
+        package: ("libz-sys", "=1.1.31"),
+        dir: "src/zlib",
+        files: &[
+            "adler32.c",
+            "compress.c",
+            "crc32.c",
+            "deflate.c",
+            "inffast.c",
+            "inflate.c",
+            "inftrees.c",
+            "trees.c",
+            "uncompr.c",
+            "zutil.c",
+        ],
+        options: &[],
+    },
+    Library {
+        name: "quickjs",
+        package: ("rquickjs-sys", "=0.9.0"),
+        dir: "quickjs",
+        files: &["libregexp.c", "libunicode.c", "cutils.c", "quickjs.c", "libbf.c"],
+        // As the crate builds it for WASI, which has neither threads nor rounding modes; natively too.
+        options: &[
+            "-D_GNU_SOURCE",
+            "-DCONFIG_BIGNUM",
+            "-DEMSCRIPTEN=1",
+            "-DFE_DOWNWARD=0",
+            "-DFE_UPWARD=0",
+            "-DCONFIG_VERSION=\"bench\"",
+        ],
+    },
+];
 
 /// Every program. `scratch` keeps the manifest that asks cargo for the crates.
 pub fn programs(scratch: &Path) -> Result<Vec<Program>, String> {
-    let kernel = |name: &&str, wasm_options: &[&str]| Program {
-        name: (*name).to_owned(),
-        sources: Vec::new(),
+    let kernel = |name: &str| fixture("bench").join(name).with_extension("c");
+    let own = |name: &str, wasm_options: &'static [&'static str]| Program {
+        name: name.to_owned(),
+        sources: vec![kernel(name)],
         options: Vec::new(),
-        wasm_options: wasm_options.iter().map(|option| (*option).to_owned()).collect(),
+        wasm_options,
     };
-    let scalar = KERNELS.iter().map(|name| kernel(name, &[]));
-    let vector = VECTOR_KERNELS.iter().map(|name| kernel(name, &["-msimd128"]));
+    let scalar = KERNELS.iter().map(|name| own(name, &[]));
+    let vector = VECTOR_KERNELS.iter().map(|name| own(name, &["-msimd128"]));
     let mut programs: Vec<_> = scalar.chain(vector).collect();
-    let [sqlite, bzip2] = crate_dirs(&scratch.join("sources"))?;
-    programs.push(sqlite_program(&sqlite.join("sqlite3")));
-    programs.push(bzip2_program(&bzip2.join("bzip2-1.0.8")));
-    for program in &mut programs {
-        program.sources.insert(0, fixture("bench").join(&program.name).with_extension("c"));
+    let metadata = crate_metadata(&scratch.join("sources"))?;
+    for library in &LIBRARIES {
+        let dir = crate_dir(&metadata, library.package.0)?.join(library.dir);
+        let mut sources = vec![kernel(library.name)];
+        sources.extend(library.files.iter().map(|file| dir.join(file)));
+        let mut options: Vec<_> = library.options.iter().map(|&option| option.to_owned()).collect();
+        options.push(format!("-I{}", dir.display()));
+        programs.push(Program { name: library.name.to_owned(), sources, options, wasm_options: &[] });
     }
     Ok(programs)
 }
 
-fn sqlite_program(dir: &Path) -> Program {
-    // The small VFS that comes with the crate is the only one that wasi-libc can build; natively too, so
-    // that both sides run the same code.
-    let options = [
-        "-DSQLITE_THREADSAFE=0",
-        "-DSQLITE_OMIT_LOAD_EXTENSION",
-        "-DSQLITE_OMIT_WAL",
-        "-DSQLITE_OS_OTHER",
-        "-DSQLITE_TEMP_STORE=3",
-        "-DLONGDOUBLE_TYPE=double",
-    ];
-    let mut options: Vec<_> = options.iter().map(|&option| option.to_owned()).collect();
-    options.push(format!("-I{}", dir.display()));
-    Program {
-        name: "sqlite".to_owned(),
-        sources: vec![dir.join("sqlite3.c"), dir.join("wasm32-wasi-vfs.c")],
-        options,
-        wasm_options: Vec::new(),
-    }
-}
-
-fn bzip2_program(dir: &Path) -> Program {
-    let files =
-        ["blocksort.c", "huffman.c", "crctable.c", "randtable.c", "compress.c", "decompress.c", "bzlib.c"];
-    Program {
-        name: "bzip2".to_owned(),
-        sources: files.iter().map(|file| dir.join(file)).collect(),
-        options: vec!["-DBZ_NO_STDIO".to_owned(), format!("-I{}", dir.display())],
-        wasm_options: Vec::new(),
-    }
-}
-
-/// Where cargo keeps the sources of [`CRATES`], which it downloads if need be.
-fn crate_dirs(scratch: &Path) -> Result<[PathBuf; 2], String> {
+/// What cargo knows of the crates of [`LIBRARIES`], which it downloads if need be.
+fn crate_metadata(scratch: &Path) -> Result<String, String> {
     let mut manifest =
         "[package]\nname = \"sources\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n[dependencies]\n".to_owned();
-    for (name, version) in CRATES {
+    for Library { package: (name, version), .. } in LIBRARIES {
         manifest += &format!("{name} = \"{version}\"\n");
     }
     std::fs::create_dir_all(scratch.join("src")).map_err(|error| error.to_string())?;
@@ -108,16 +180,16 @@ fn crate_dirs(scratch: &Path) -> Result<[PathBuf; 2], String> {
     std::fs::write(scratch.join("Cargo.toml"), manifest).map_err(|error| error.to_string())?;
     let mut metadata = Command::new("cargo");
     metadata.args(["metadata", "--quiet", "--format-version=1"]).current_dir(scratch);
-    let metadata = run_to_end(&mut metadata)?;
+    run_to_end(&mut metadata)
+}
 
-    let find = |name: &str| {
-        // Paths of packages, without a JSON parser: "manifest_path":"…/NAME-VERSION/Cargo.toml".
-        metadata
-            .split("\"manifest_path\":\"")
-            .filter_map(|rest| rest.split('"').next())
-            .find(|path| path.contains(&format!("/{name}-")))
-            .and_then(|path| Path::new(path).parent().map(Path::to_owned))
-            .ok_or_else(|| format!("cargo does not say where {name} is"))
-    };
-    Ok([find(CRATES[0].0)?, find(CRATES[1].0)?])
+/// Where cargo keeps the sources of a crate.
+fn crate_dir(metadata: &str, name: &str) -> Result<PathBuf, String> {
+    // Paths of packages, without a JSON parser: "manifest_path":"…/NAME-VERSION/Cargo.toml".
+    metadata
+        .split("\"manifest_path\":\"")
+        .filter_map(|rest| rest.split('"').next())
+        .find(|path| path.contains(&format!("/{name}-")))
+        .and_then(|path| Path::new(path).parent().map(Path::to_owned))
+        .ok_or_else(|| format!("cargo does not say where {name} is"))
 }

@@ -8,4 +8,5 @@ pub mod object;
 pub mod optimise;
 pub mod pc_map;
 pub mod runtime;
+pub mod shards;
 pub mod target;

@@ -1,31 +1,39 @@
-//! Runs LLVM's pass pipelines. At -O0 nothing runs at all: code generation needs no pass of ours.
+//! The one door to LLVM's optimiser, which is `llvm/pipeline.cpp`: LLVM's pipelines with our own passes.
+//! At -O0 nothing runs at all: code generation needs no pass of ours.
 
 use inkwell::module::Module;
-use inkwell::passes::PassBuilderOptions;
 use inkwell::targets::TargetMachine;
+use llvm_sys::prelude::LLVMModuleRef;
+use llvm_sys::target_machine::LLVMTargetMachineRef;
 
-use crate::error::{CompileError, Result};
 use crate::options::OptLevel;
 
-/// Optimises `module` in place.
-pub fn optimise(module: &Module, machine: &TargetMachine, level: OptLevel) -> Result<()> {
-    let pipeline = match level {
-        OptLevel::O0 => return Ok(()),
-        OptLevel::O1 => "default<O1>",
-        OptLevel::O2 => "default<O2>",
-        OptLevel::O3 => "default<O3>",
-        OptLevel::Os => "default<Os>",
-        OptLevel::Oz => "default<Oz>",
-    };
-    // `default<O2>` and `default<O3>` turn both vectorisers on, whatever the options say of them.
-    module
-        .run_passes(pipeline, machine, PassBuilderOptions::create())
-        .map_err(|error| CompileError::internal(format!("LLVM's passes failed: {error}")))
+/// `W2nOptLevel` of `llvm/pipeline.h`.
+#[repr(u32)]
+#[derive(Clone, Copy)]
+enum Level {
+    O1,
+    O2,
+    O3,
+    Os,
+    Oz,
 }
 
-/// Checks that `module` is well-formed; what fails here is our bug.
-pub fn verify(module: &Module) -> Result<()> {
-    module.verify().map_err(|error| {
-        CompileError::internal(format!("we made invalid LLVM IR: {}", error.to_string_lossy()))
-    })
+unsafe extern "C" {
+    /// Optimises a module in place.
+    fn w2n_optimise(module: LLVMModuleRef, machine: LLVMTargetMachineRef, level: Level);
+}
+
+/// Optimises `module` in place.
+pub fn optimise(module: &Module, machine: &TargetMachine, level: OptLevel) {
+    let level = match level {
+        OptLevel::O0 => return,
+        OptLevel::O1 => Level::O1,
+        OptLevel::O2 => Level::O2,
+        OptLevel::O3 => Level::O3,
+        OptLevel::Os => Level::Os,
+        OptLevel::Oz => Level::Oz,
+    };
+    // SAFETY: both are alive and used by this thread alone while they are borrowed.
+    unsafe { w2n_optimise(module.as_mut_ptr(), machine.as_mut_ptr(), level) };
 }

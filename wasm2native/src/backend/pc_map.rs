@@ -44,6 +44,11 @@ pub fn is_mapped(symbol: &str, prefix: &str) -> bool {
     mapped_index(symbol, prefix).is_some()
 }
 
+/// The Wasm function that a symbol stands for, if it is one.
+pub fn func_index(symbol: &str, prefix: &str) -> Option<u32> {
+    mapped_index(symbol, prefix).filter(|index| *index != NONE)
+}
+
 /// The function index that a symbol stands for: `app.f7` or a copy of it, or `app.initialize`.
 fn mapped_index(symbol: &str, prefix: &str) -> Option<u32> {
     let internal = symbol.strip_prefix(prefix)?.strip_prefix(INTERNAL_SEPARATOR)?;

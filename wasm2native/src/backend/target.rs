@@ -2,10 +2,12 @@
 //!
 //! Call [`initialise`] before anything else of LLVM is used.
 
-use std::ffi::{CStr, c_char};
+use std::ffi::{CStr, c_char, c_int};
 use std::sync::Once;
 
 use inkwell::OptimizationLevel;
+use inkwell::attributes::AttributeLoc;
+use inkwell::module::Module;
 use inkwell::targets::{CodeModel, InitializationConfig, RelocMode, Target, TargetMachine, TargetTriple};
 
 use crate::error::{CompileError, Result};
@@ -102,22 +104,39 @@ pub struct TargetSpec {
     features: String,
 }
 
-/// Makes LLVM ready: the back end and the options that only its command line has. The first call does
-/// it, later ones nothing.
-pub fn initialise() {
-    static LLVM_READY: Once = Once::new();
-    LLVM_READY.call_once(initialise_llvm);
+/// Whether passes are to say what they did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remarks {
+    /// `--remarks`: [`Diagnostics`](super::diagnostics::Diagnostics) collects them.
+    Wanted,
+    /// They cost time and nobody reads them.
+    Unwanted,
 }
 
-fn initialise_llvm() {
+/// Makes LLVM ready: the back end and the options that only its command line has. The first call does
+/// it, later ones nothing.
+pub fn initialise(remarks: Remarks) {
+    static LLVM_READY: Once = Once::new();
+    LLVM_READY.call_once(|| initialise_llvm(remarks));
+}
+
+fn initialise_llvm(remarks: Remarks) {
     Target::initialize_x86(&InitializationConfig::default());
     super::diagnostics::install_fatal_error_handler();
-    // Widening an i32 induction variable breaks the count-to-zero exit test of guest loops, and with it
-    // the trip count.
-    let arguments: [*const c_char; 2] = [c"wasm2native".as_ptr(), c"-indvars-widen-indvars=false".as_ptr()];
-    // SAFETY: `arguments` holds two C strings; `initialise` is called before LLVM is
-    // used (the caller's duty) and waits for the first call, so no other thread uses LLVM yet.
-    unsafe { llvm_sys::support::LLVMParseCommandLineOptions(2, arguments.as_ptr(), std::ptr::null()) };
+    let mut arguments = vec![
+        c"wasm2native".as_ptr(),
+        // Widening an i32 induction variable breaks the count-to-zero exit test of guest loops, and with
+        // it the trip count.
+        c"-indvars-widen-indvars=false".as_ptr(),
+    ];
+    if remarks == Remarks::Wanted {
+        // All of them: what to show is up to whoever shows them.
+        arguments.push(c"-pass-remarks=.".as_ptr());
+    }
+    let count = arguments.len() as c_int;
+    // SAFETY: `arguments` holds C strings; `initialise` is called before LLVM is used (the caller's duty)
+    // and waits for the first call, so no other thread uses LLVM yet.
+    unsafe { llvm_sys::support::LLVMParseCommandLineOptions(count, arguments.as_ptr(), std::ptr::null()) };
 }
 
 /// Version of the LLVM we run with, such as `22.1.8`.
@@ -151,6 +170,18 @@ impl TargetSpec {
     /// The triple as it names directories of runtimes.
     pub fn triple(&self) -> &'static str {
         DEFAULT_TRIPLE
+    }
+
+    /// Tells LLVM for which processors the code of `module` should be fast. A C compiler that compiles for
+    /// the baseline has those of today in mind, not the first of their kind.
+    pub fn tune(&self, module: &Module<'_>) {
+        if self.cpu != BASELINE_CPU {
+            return;
+        }
+        let generic = module.get_context().create_string_attribute("tune-cpu", "generic");
+        for function in module.get_functions().filter(|function| function.count_basic_blocks() > 0) {
+            function.add_attribute(AttributeLoc::Function, generic);
+        }
     }
 
     /// The processor, for `-v`.

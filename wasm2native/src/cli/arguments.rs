@@ -110,6 +110,8 @@ pub struct Arguments {
     #[arg(short, long)]
     pub verbose: bool,
     #[arg(long)]
+    pub remarks: bool,
+    #[arg(long)]
     pub time_passes: bool,
     #[arg(long, value_enum)]
     pub color: Option<Color>,

@@ -60,7 +60,12 @@ pub fn options(arguments: &Arguments) -> Result<(Options, Console)> {
         jobs: arguments.jobs,
     };
     check_combination(&options)?;
-    Ok((options, Console { is_verbose: arguments.verbose, times_phases: arguments.time_passes }))
+    let console = Console {
+        is_verbose: arguments.verbose,
+        times_phases: arguments.time_passes,
+        shows_remarks: arguments.remarks,
+    };
+    Ok((options, console))
 }
 
 /// `-emit-llvm` asks for IR wherever `-c` or `-S` ask for machine code, as in clang.

@@ -14,7 +14,7 @@ use std::io::{ErrorKind, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use crate::backend::target;
+use crate::backend::target::{self, Remarks};
 use crate::driver::{self, signals};
 use crate::error::CompileError;
 use arguments::{Arguments, Request};
@@ -50,7 +50,7 @@ fn compile(arguments: &Arguments) -> Result<(), CompileError> {
     let (options, console) = convert::options(arguments)?;
     let temp_files = driver::temp_files();
     signals::clean_up_on_signals(temp_files.clone());
-    target::initialise();
+    target::initialise(if console.shows_remarks { Remarks::Wanted } else { Remarks::Unwanted });
     driver::run(&options, &console, &temp_files)
 }
 

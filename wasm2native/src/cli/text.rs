@@ -76,7 +76,8 @@ Linking:
 Other:
   -j N                  threads (default: one per processor); the output does not depend on it
   -v, --verbose         say what is done
-  --time-passes         processor time by phase
+  --remarks             say which loops were vectorised or copied, and where they are in the module
+  --time-passes         processor time by phase, and the most memory used
   --color=WHEN          auto, always or never
   -h, --help
   -V, --version

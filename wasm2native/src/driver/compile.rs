@@ -1,29 +1,28 @@
 //! Compiles the units of all modules, several at a time. Each thread holds one LLVM module; objects go to
-//! files, so memory is bounded by the number of threads and the size of a unit.
+//! files, so memory is bounded by the number of threads and the size of a unit. A large unit is optimised
+//! as a whole, then its code is generated in parts.
 
-use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::Arc;
 
 use inkwell::context::Context;
+use inkwell::module::Module as LlvmModule;
 use inkwell::targets::TargetMachine;
 
+use super::console::Console;
 use super::progress::{Progress, Work};
+use super::tasks::{self, Done};
 use super::timing::{Phase, Timing};
-use crate::backend::diagnostics::{Diagnostics, discard_value_names};
+use crate::backend::diagnostics::{Diagnostics, Remark, discard_value_names};
 use crate::backend::object::{Artifact, expose_functions, generate, strip_debug_info};
 use crate::backend::optimise::optimise;
 use crate::backend::pc_map::{self, Bodies, MappedFunc};
+use crate::backend::shards;
 use crate::backend::target::TargetSpec;
 use crate::emit::{EmitSettings, Unit, emit_unit};
-use crate::error::{CompileError, Result, plain_reason};
+use crate::error::{CompileError, Result};
 use crate::options::DebugInfo;
-use crate::wasm::Module;
-
-/// LLVM recurses over expressions and blocks as deep as the module has them. Only what is used of it
-/// is ever backed by memory.
-const STACK_SIZE_BYTES: usize = 256 << 20;
+use crate::wasm::{FuncIndex, Module};
 
 /// A module to be compiled.
 #[derive(Debug)]
@@ -47,22 +46,70 @@ pub struct Tools<'a> {
     pub timing: &'a Timing,
     /// Where progress is shown.
     pub progress: &'a Progress,
+    /// Where remarks go.
+    pub console: &'a Console,
 }
 
-/// A unit to be compiled.
+/// A module of a run.
 #[derive(Clone, Copy)]
+struct Numbered<'a> {
+    job: &'a ModuleJob<'a>,
+    /// Its place among all.
+    number: usize,
+}
+
+/// What a thread does for a module.
+enum Part<'a> {
+    /// Makes and optimises an LLVM module, and generates its code if it is not large.
+    Unit(&'a Unit),
+    /// Generates the code of a part of a large one.
+    Shard { unit: usize, shard: usize, bitcode: Arc<Vec<u8>> },
+}
+
+/// Something for a thread to do.
 struct Task<'a> {
-    module: &'a ModuleJob<'a>,
+    module: Numbered<'a>,
+    part: Part<'a>,
+}
+
+impl Task<'_> {
+    /// Results are in this order: of modules, their units, and the shards of a unit.
+    fn key(&self) -> (usize, usize, usize) {
+        let (unit, shard) = match self.part {
+            Part::Unit(unit) => (unit.index, 0),
+            Part::Shard { unit, shard, .. } => (unit, shard + 1),
+        };
+        (self.module.number, unit, shard)
+    }
+}
+
+/// What a task of [`compile_objects`] made.
+#[derive(Default)]
+struct Made {
     /// Place of the module among all.
-    module_number: usize,
-    unit: &'a Unit,
+    module: usize,
+    object: Option<PathBuf>,
+    funcs: Vec<MappedFunc>,
+    remarks: Vec<Remark>,
 }
 
 /// Compiles a module of one unit to text or bitcode.
 pub fn compile_to_bytes(tools: &Tools<'_>, module: &ModuleJob<'_>, artifact: Artifact) -> Result<Vec<u8>> {
-    let task = Task { module, module_number: 0, unit: &module.units[0] };
-    let results = in_threads(tools, 1, &[task], |task, machine| compile(tools, task, machine, artifact))?;
-    Ok(results.into_iter().flatten().collect())
+    let work = |task: Task<'_>, machine: &TargetMachine| {
+        let Part::Unit(unit) = task.part else { unreachable!("text is not made in parts") };
+        let context = Context::create();
+        let diagnostics = Diagnostics::listen(&context);
+        let llvm = optimised(tools, module, unit, &context, machine, artifact)?;
+        let bytes = tools.timing.measure(Phase::Generate, || generate(&llvm, machine, artifact))?;
+        diagnostics.check()?;
+        Ok(Done { result: (bytes, diagnostics.take_remarks()), more: Vec::new() })
+    };
+    let module_of_task = Numbered { job: module, number: 0 };
+    let tasks = vec![Task { module: module_of_task, part: Part::Unit(&module.units[0]) }];
+    let results = in_threads(tools, 1, tasks, work)?;
+    let (bytes, remarks): (Vec<_>, Vec<_>) = results.into_iter().unzip();
+    print_remarks(tools, module, &remarks.concat());
+    Ok(bytes.concat())
 }
 
 /// Compiles all units of `modules` in `jobs` threads to object files in `directory`, and adds one with the
@@ -73,37 +120,52 @@ pub fn compile_objects(
     jobs: usize,
     directory: &Path,
 ) -> Result<Vec<PathBuf>> {
-    let tasks: Vec<_> = modules
-        .iter()
-        .enumerate()
-        .flat_map(|(module_number, module)| {
-            module.units.iter().map(move |unit| Task { module, module_number, unit })
-        })
-        .collect();
-    let results = in_threads(tools, jobs, &tasks, |task, machine| {
-        let bytes = compile(tools, task, machine, Artifact::Object)?;
-        let settings = &task.module.settings;
-        let funcs = match settings.code.debug_info {
-            DebugInfo::None => Vec::new(),
-            _ => tools.timing.measure(Phase::PcMap, || pc_map::read_funcs(&bytes, settings.prefix))?,
-        };
-        let name = format!("{}.unit-{}.o", task.module_number, task.unit.index);
-        Ok((write_object(directory, &name, &bytes)?, funcs))
-    })?;
-    let mut results = results.into_iter();
+    let tasks = modules.iter().enumerate().flat_map(|(number, job)| {
+        let module = Numbered { job, number };
+        job.units.iter().map(move |unit| Task { module, part: Part::Unit(unit) })
+    });
+    let work = |task, machine: &TargetMachine| compile_part(tools, task, machine, directory);
+    let mut made = in_threads(tools, jobs, tasks.collect(), work)?.into_iter().peekable();
     let mut objects = Vec::new();
     for (number, module) in modules.iter().enumerate() {
-        let (units, funcs): (Vec<PathBuf>, Vec<Vec<MappedFunc>>) =
-            results.by_ref().take(module.units.len()).unzip();
-        objects.extend(units);
+        let mut funcs: Vec<MappedFunc> = Vec::new();
+        while let Some(part) = made.next_if(|made| made.module == number) {
+            objects.extend(part.object);
+            funcs.extend(part.funcs);
+            print_remarks(tools, module, &part.remarks);
+        }
         if module.settings.code.debug_info != DebugInfo::None {
-            let funcs: Vec<MappedFunc> = funcs.into_iter().flatten().collect();
             let write = || pc_map::write_object(module.settings.prefix, &funcs, &bodies(module.module));
             let bytes = tools.timing.measure(Phase::PcMap, write)?;
-            objects.push(write_object(directory, &format!("{number}.pc_map.o"), &bytes)?);
+            objects.push(write_object(directory.join(format!("{number}.pc_map.o")), &bytes)?);
         }
     }
     Ok(objects)
+}
+
+/// Does one task of [`compile_objects`].
+fn compile_part<'a>(
+    tools: &Tools<'_>,
+    task: Task<'a>,
+    machine: &TargetMachine,
+    directory: &Path,
+) -> Result<Done<Task<'a>, Made>> {
+    match task.part {
+        Part::Unit(unit) => compile_unit(tools, task.module, unit, machine, directory),
+        Part::Shard { unit, shard, bitcode } => {
+            let context = Context::create();
+            let diagnostics = Diagnostics::listen(&context);
+            let load = || shards::load(&context, &bitcode, shard);
+            let llvm = tools.timing.measure(Phase::Generate, load)?;
+            // The last to hold it frees it.
+            drop(bitcode);
+            let path = directory.join(format!("{}.unit-{unit}-{shard}.o", task.module.number));
+            let made = generate_object(tools, task.module, &llvm, machine, path)?;
+            diagnostics.check()?;
+            tools.progress.unit_done();
+            Ok(Done { result: made, more: Vec::new() })
+        }
+    }
 }
 
 fn bodies(module: &Module<'_>) -> Bodies {
@@ -114,85 +176,122 @@ fn bodies(module: &Module<'_>) -> Bodies {
     }
 }
 
-fn write_object(directory: &Path, name: &str, bytes: &[u8]) -> Result<PathBuf> {
-    let path = directory.join(name);
+/// Makes an object of `unit`, or the tasks that make several of it.
+fn compile_unit<'a>(
+    tools: &Tools<'_>,
+    module: Numbered<'a>,
+    unit: &Unit,
+    machine: &TargetMachine,
+    directory: &Path,
+) -> Result<Done<Task<'a>, Made>> {
+    let context = Context::create();
+    let diagnostics = Diagnostics::listen(&context);
+    let llvm = optimised(tools, module.job, unit, &context, machine, Artifact::Object)?;
+    diagnostics.check()?;
+    let count = shards::shard_count(&llvm);
+    let mut more = Vec::new();
+    let mut made = Made { module: module.number, ..Made::default() };
+    if count == 1 {
+        let path = directory.join(format!("{}.unit-{}.o", module.number, unit.index));
+        made = generate_object(tools, module, &llvm, machine, path)?;
+        diagnostics.check()?;
+    } else {
+        let bitcode = Arc::new(tools.timing.measure(Phase::Generate, || shards::split(&llvm, count)));
+        let part = |shard| Part::Shard { unit: unit.index, shard, bitcode: Arc::clone(&bitcode) };
+        more = (0..count).map(|shard| Task { module, part: part(shard) }).collect();
+        tools.progress.expect(count);
+    }
+    made.remarks = diagnostics.take_remarks();
+    tools.progress.unit_done();
+    Ok(Done { result: made, more })
+}
+
+/// The LLVM module of `unit`, optimised.
+fn optimised<'c>(
+    tools: &Tools<'_>,
+    module: &ModuleJob<'_>,
+    unit: &Unit,
+    context: &'c Context,
+    machine: &TargetMachine,
+    artifact: Artifact,
+) -> Result<LlvmModule<'c>> {
+    let ModuleJob { module: wasm, settings, .. } = module;
+    let code = settings.code;
+    if !code.keep_ir_names {
+        discard_value_names(context);
+    }
+    let emit = || emit_unit(context, wasm, settings, unit, machine);
+    let llvm = tools.timing.measure(Phase::Emit, emit)?;
+    tools.target.tune(&llvm);
+    if artifact != Artifact::Object && code.debug_info != DebugInfo::Full {
+        strip_debug_info(&llvm);
+    }
+    tools.timing.measure(Phase::Optimise, || optimise(&llvm, machine, code.opt_level));
+    if artifact == Artifact::Object && code.debug_info != DebugInfo::None {
+        expose_functions(&llvm, |symbol| pc_map::is_mapped(symbol, settings.prefix));
+    }
+    Ok(llvm)
+}
+
+/// Generates code for the LLVM module into the file `path`.
+fn generate_object(
+    tools: &Tools<'_>,
+    module: Numbered<'_>,
+    llvm: &LlvmModule<'_>,
+    machine: &TargetMachine,
+    path: PathBuf,
+) -> Result<Made> {
+    let settings = &module.job.settings;
+    let bytes = tools.timing.measure(Phase::Generate, || generate(llvm, machine, Artifact::Object))?;
+    let funcs = match settings.code.debug_info {
+        DebugInfo::None => Vec::new(),
+        _ => tools.timing.measure(Phase::PcMap, || pc_map::read_funcs(&bytes, settings.prefix))?,
+    };
+    let object = Some(write_object(path, &bytes)?);
+    Ok(Made { module: module.number, object, funcs, remarks: Vec::new() })
+}
+
+fn write_object(path: PathBuf, bytes: &[u8]) -> Result<PathBuf> {
     match std::fs::write(&path, bytes) {
         Ok(()) => Ok(path),
         Err(error) => Err(CompileError::cannot_temporarily("write", &path, &error)),
     }
 }
 
-fn compile(
-    tools: &Tools<'_>,
-    task: &Task<'_>,
-    machine: &TargetMachine,
-    artifact: Artifact,
-) -> Result<Vec<u8>> {
-    let ModuleJob { module: wasm, settings, .. } = task.module;
-    let context = Context::create();
-    let diagnostics = Diagnostics::listen(&context);
-    let code = settings.code;
-    if !code.keep_ir_names {
-        discard_value_names(&context);
+/// Passes whose remarks say something to a user about the speed of a loop or a function.
+const REMARKED_PASSES: [&str; 6] =
+    ["wrap-versioning", "alias-versioning", "reroll", "huge-functions", "loop-vectorize", "slp-vectorizer"];
+
+/// `remark: 0x5a21 in func 718 `name`: loop-vectorize: vectorized loop`
+fn print_remarks(tools: &Tools<'_>, module: &ModuleJob<'_>, remarks: &[Remark]) {
+    for remark in remarks.iter().filter(|remark| REMARKED_PASSES.contains(&remark.pass.as_str())) {
+        let index = pc_map::func_index(&remark.function, module.settings.prefix);
+        let function = match index.map(FuncIndex) {
+            Some(func) => match module.module.func_name(func) {
+                Some(name) => format!("func {} `{}`", func.0, name.escape_debug()),
+                None => format!("func {}", func.0),
+            },
+            None => remark.function.clone(),
+        };
+        let place = remark.offset_bytes.map_or_else(String::new, |offset| format!("{offset:#x} in "));
+        tools.console.say(&format!("remark: {place}{function}: {}: {}", remark.pass, remark.message));
     }
-    let emit = || emit_unit(&context, wasm, settings, task.unit, machine);
-    let module = tools.timing.measure(Phase::Emit, emit)?;
-    if artifact != Artifact::Object && code.debug_info != DebugInfo::Full {
-        strip_debug_info(&module);
-    }
-    tools.timing.measure(Phase::Optimise, || optimise(&module, machine, code.opt_level))?;
-    diagnostics.check()?;
-    if artifact == Artifact::Object && code.debug_info != DebugInfo::None {
-        expose_functions(&module, |symbol| pc_map::is_mapped(symbol, settings.prefix));
-    }
-    let bytes = tools.timing.measure(Phase::Generate, || generate(&module, machine, artifact))?;
-    diagnostics.check()?;
-    Ok(bytes)
 }
 
-/// Does `work` on each task, in as many threads as `jobs` says, and answers in the order of `tasks`.
-/// Tasks are started in order, so of several errors the first task's is known and answered.
-fn in_threads<T: Send>(
+/// Does `work` on each task in as many threads as `jobs` says, each with a machine of its own.
+fn in_threads<'a, T: Send>(
     tools: &Tools<'_>,
     jobs: usize,
-    tasks: &[Task<'_>],
-    work: impl Fn(&Task<'_>, &TargetMachine) -> Result<T> + Sync,
+    tasks: Vec<Task<'a>>,
+    work: impl Fn(Task<'a>, &TargetMachine) -> Result<Done<Task<'a>, T>> + Sync,
 ) -> Result<Vec<T>> {
     tools.progress.set(Work::Compiling { done: 0, total: tasks.len() });
-    let next = AtomicUsize::new(0);
-    let failed = AtomicBool::new(false);
-    let results: Mutex<Vec<Option<Result<T>>>> = Mutex::new(tasks.iter().map(|_| None).collect());
     // All modules of a run are compiled alike.
-    let opt_level = tasks[0].module.settings.code.opt_level;
-    let run = || -> Result<()> {
-        let machine = tools.target.machine(opt_level)?;
-        while !failed.load(Ordering::Relaxed) {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            let Some(task) = tasks.get(number) else { break };
-            let result = work(task, &machine).map_err(|error| error.in_file(task.module.path));
-            tools.progress.unit_done();
-            failed.fetch_or(result.is_err(), Ordering::Relaxed);
-            results.lock().expect("no thread panics while it holds the lock")[number] = Some(result);
-        }
-        Ok(())
+    let opt_level = tasks[0].module.job.settings.code.opt_level;
+    let machine = || tools.target.machine(opt_level);
+    let work = |task: Task<'a>, machine: &TargetMachine| {
+        let path = task.module.job.path;
+        work(task, machine).map_err(|error| error.in_file(path))
     };
-    std::thread::scope(|scope| -> Result<()> {
-        let mut threads = Vec::new();
-        for _ in 0..jobs.clamp(1, tasks.len()) {
-            let thread = std::thread::Builder::new().stack_size(STACK_SIZE_BYTES).spawn_scoped(scope, run);
-            threads.push(thread.map_err(|error| cannot_start_thread(&error))?);
-        }
-        for thread in threads {
-            // A panic was reported where it happened; it goes on from here to set the exit status.
-            thread.join().unwrap_or_else(|panic| resume_unwind(panic))?;
-        }
-        Ok(())
-    })?;
-    let results = results.into_inner().expect("no thread panics while it holds the lock");
-    results.into_iter().flatten().collect()
-}
-
-fn cannot_start_thread(error: &std::io::Error) -> CompileError {
-    CompileError::machine(format!("cannot start a thread: {}", plain_reason(error)))
-        .hint("its stack takes 256 MiB of address space; is there a limit (`ulimit -v`) or one on processes?")
+    tasks::run(tasks, jobs, Task::key, machine, work)
 }

@@ -12,6 +12,8 @@ pub struct Console {
     pub is_verbose: bool,
     /// `--time-passes`
     pub times_phases: bool,
+    /// `--remarks`
+    pub shows_remarks: bool,
 }
 
 impl Console {

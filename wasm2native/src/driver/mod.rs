@@ -16,6 +16,7 @@ mod prefix;
 mod program;
 mod progress;
 pub mod signals;
+mod tasks;
 mod temporary;
 mod timing;
 
@@ -53,7 +54,7 @@ struct Run<'a> {
 
 /// Compiles as `options` say. `temp_files` are removed at the end, or by whoever ends the process.
 pub fn run(options: &Options, console: &Console, temp_files: &TempFiles) -> Result<()> {
-    let timing = Timing::default();
+    let timing = Timing::new(console);
     let progress = Progress::start(console);
     let read = || options.inputs.iter().map(Input::read).collect::<Result<Vec<_>>>();
     let inputs = timing.measure(Phase::Read, read)?;
@@ -100,7 +101,8 @@ impl Run<'_> {
                 )
             });
         }
-        let tools = Tools { target: &target, timing: self.timing, progress: self.progress };
+        let tools =
+            Tools { target: &target, timing: self.timing, progress: self.progress, console: self.console };
         match artifact(options.output_kind) {
             Artifact::Object => self.link(&plan, &native, &tools, &modules, &output),
             artifact => output.write(&compile_to_bytes(&tools, &modules[0], artifact)?, self.temp_files),

@@ -5,12 +5,13 @@
 use std::path::Path;
 
 use super::compile::{ModuleJob, Tools, compile_objects};
+use super::console::Console;
 use super::progress::Progress;
 use super::temporary::TempFiles;
 use super::timing::Timing;
 use crate::backend::link::{Link, LinkKind, Strip};
 use crate::backend::runtime::Bundle;
-use crate::backend::target::{self, TargetSpec};
+use crate::backend::target::{self, Remarks, TargetSpec};
 use crate::emit::{Binding, EmitSettings, Role, partition};
 use crate::error::Result;
 use crate::options::{CodeOptions, TargetOptions};
@@ -33,13 +34,13 @@ pub fn compile_plugins(
     target: &TargetOptions,
     output: &Path,
 ) -> Result<()> {
-    target::initialise();
+    target::initialise(Remarks::Unwanted);
     let target = TargetSpec::resolve(target)?;
     // Removed when the last handle is dropped, whatever happens.
     let temp_files = TempFiles::default();
     let temp_dir = temp_files.directory()?;
-    let (timing, progress) = (Timing::default(), Progress::hidden());
-    let tools = Tools { target: &target, timing: &timing, progress: &progress };
+    let (timing, progress, console) = (Timing::default(), Progress::hidden(), Console::default());
+    let tools = Tools { target: &target, timing: &timing, progress: &progress, console: &console };
     let modules = sources.iter().map(|source| wasm::parse(source.bytes, source.prefix));
     let modules = modules.collect::<Result<Vec<_>>>()?;
     let needs_wasi = modules.iter().any(super::imports_wasi);

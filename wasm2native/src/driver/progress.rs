@@ -73,6 +73,13 @@ impl Progress {
         *self.shared.lock() = Some(work);
     }
 
+    /// There are `more` units than was thought.
+    pub fn expect(&self, more: usize) {
+        if let Some(Work::Compiling { total, .. }) = &mut *self.shared.lock() {
+            *total += more;
+        }
+    }
+
     /// One more unit is compiled.
     pub fn unit_done(&self) {
         if let Some(Work::Compiling { done, .. }) = &mut *self.shared.lock() {

@@ -1,0 +1,14 @@
+//! All passes as one translation unit: most of the time of a build goes into LLVM's headers.
+//!
+//! The rule: names in anonymous namespaces are unique among all of these files.
+
+#include "address_group.cpp"
+#include "address_rewriter.cpp"
+#include "alias_versioning.cpp"
+#include "copies.cpp"
+#include "huge_functions.cpp"
+#include "pipeline.cpp"
+#include "remark.cpp"
+#include "reroll.cpp"
+#include "shards.cpp"
+#include "wrap_versioning.cpp"

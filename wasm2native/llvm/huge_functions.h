@@ -1,0 +1,30 @@
+//! Functions too large for the whole pipeline.
+//!
+//! The rule to know: many passes take more than linear time, so beyond a size a function gets a few cheap
+//! passes instead of all; it is correct either way.
+#pragma once
+
+#include "llvm/ADT/SmallVector.h"
+#include "llvm/IR/Attributes.h"
+#include "llvm/IR/PassManager.h"
+
+namespace w2n {
+
+/// Optimises the huge functions of a module cheaply, and keeps all later passes away from them while it
+/// lives.
+class HugeFunctions {
+public:
+    HugeFunctions(llvm::Module &module, llvm::FunctionAnalysisManager &analyses);
+    ~HugeFunctions();
+
+private:
+    void setAside(llvm::Function &function, llvm::FunctionAnalysisManager &analyses);
+
+    struct SetAside {
+        llvm::Function *function;
+        llvm::AttributeList attributes;
+    };
+    llvm::SmallVector<SetAside, 2> functions;
+};
+
+} // namespace w2n

@@ -1,0 +1,88 @@
+//! The one door to LLVM's optimiser: its pipelines, with our passes in their places.
+//!
+//! LLVM's C API cannot register passes, so this is C++; the functions at the end are what Rust calls.
+
+#include "pipeline.h"
+
+#include "alias_versioning.h"
+#include "huge_functions.h"
+#include "llvm-c/Core.h"
+#include "llvm-c/TargetMachine.h"
+#include "llvm/Analysis/CGSCCPassManager.h"
+#include "llvm/Analysis/LoopAnalysisManager.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Passes/StandardInstrumentations.h"
+#include "llvm/Target/TargetMachine.h"
+#include "reroll.h"
+#include "wrap_versioning.h"
+
+using namespace llvm;
+
+namespace w2n {
+
+void addPasses(PassBuilder &builder) {
+    builder.registerVectorizerStartEPCallback([](FunctionPassManager &passes, OptimizationLevel level) {
+        // At -O1 speed of compilation counts, at -Os and -Oz size: a loop is not copied.
+        if (level != OptimizationLevel::O2 && level != OptimizationLevel::O3)
+            return;
+        passes.addPass(WrapVersioning());
+        passes.addPass(AliasVersioning());
+        passes.addPass(Reroll());
+    });
+}
+
+namespace {
+
+OptimizationLevel levelOf(W2nOptLevel level) {
+    switch (level) {
+    case W2N_O1:
+        return OptimizationLevel::O1;
+    case W2N_O2:
+        return OptimizationLevel::O2;
+    case W2N_O3:
+        return OptimizationLevel::O3;
+    case W2N_OS:
+        return OptimizationLevel::Os;
+    case W2N_OZ:
+        return OptimizationLevel::Oz;
+    }
+    llvm_unreachable("the levels are those of the enumeration");
+}
+
+/// What clang's driver turns on.
+PipelineTuningOptions tuning() {
+    PipelineTuningOptions options;
+    options.LoopVectorization = true;
+    options.SLPVectorization = true;
+    options.LoopInterleaving = true;
+    options.LoopUnrolling = true;
+    return options;
+}
+
+void optimise(Module &module, TargetMachine &machine, OptimizationLevel level) {
+    PassInstrumentationCallbacks callbacks;
+    OptNoneInstrumentation skipSetAside(/*DebugLogging=*/false);
+    skipSetAside.registerCallbacks(callbacks);
+    PassBuilder builder(&machine, tuning(), std::nullopt, &callbacks);
+    addPasses(builder);
+    LoopAnalysisManager loops;
+    FunctionAnalysisManager functions;
+    CGSCCAnalysisManager components;
+    ModuleAnalysisManager modules;
+    builder.registerModuleAnalyses(modules);
+    builder.registerCGSCCAnalyses(components);
+    builder.registerFunctionAnalyses(functions);
+    builder.registerLoopAnalyses(loops);
+    builder.crossRegisterProxies(loops, functions, components, modules);
+    HugeFunctions huge(module, functions);
+    builder.buildPerModuleDefaultPipeline(level).run(module, modules);
+}
+
+} // namespace
+
+} // namespace w2n
+
+extern "C" void w2n_optimise(LLVMModuleRef module, LLVMTargetMachineRef machine, W2nOptLevel level) {
+    w2n::optimise(*llvm::unwrap(module), *reinterpret_cast<llvm::TargetMachine *>(machine), w2n::levelOf(level));
+}

@@ -1,0 +1,26 @@
+//! The optimiser as Rust sees it (`backend/optimise.rs` repeats these declarations), and the places of
+//! our passes in any pipeline.
+#pragma once
+
+#include "llvm-c/Types.h"
+#include "llvm-c/TargetMachine.h"
+
+namespace llvm {
+class PassBuilder;
+}
+
+namespace w2n {
+
+/// Puts our passes into the pipelines that `builder` makes.
+void addPasses(llvm::PassBuilder &builder);
+
+} // namespace w2n
+
+extern "C" {
+
+/// Optimisation levels above -O0.
+enum W2nOptLevel : unsigned { W2N_O1, W2N_O2, W2N_O3, W2N_OS, W2N_OZ };
+
+/// Optimises `module` in place for `machine`.
+void w2n_optimise(LLVMModuleRef module, LLVMTargetMachineRef machine, W2nOptLevel level);
+}

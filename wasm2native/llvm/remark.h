@@ -1,0 +1,22 @@
+//! Remarks of passes, taken apart for `backend/diagnostics.rs`, which repeats these declarations.
+#pragma once
+
+#include "llvm-c/Types.h"
+
+extern "C" {
+
+/// What a pass reports about a piece of code. The strings are to be freed with `LLVMDisposeMessage`.
+struct W2nRemark {
+    /// Name of the pass.
+    char *pass;
+    /// Symbol of the LLVM function it is about.
+    char *function;
+    /// What it says.
+    char *message;
+    /// Byte offset in the Wasm module (the line of our debug information), 0 if unknown.
+    unsigned offset;
+};
+
+/// Fills in `remark` if `info` is a remark; answers whether it is.
+bool w2n_read_remark(LLVMDiagnosticInfoRef info, W2nRemark *remark);
+}
