@@ -5,7 +5,7 @@ TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 # Tests and benchmarks run the compiler that a user would run.
 export WASM2NATIVE ?= $(abspath $(TARGET_DIR))/release/wasm2native
 
-.PHONY: help setup build demo test check bless spec bench install
+.PHONY: help setup build demo test check bless spec faults bench install
 
 help: ## list the targets (the default)
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | while IFS="$$(printf '\t')" read -r t d; do printf '  make %-8s %s\n' "$$t" "$$d"; done
@@ -31,6 +31,9 @@ bless: build ## accept the outputs of snapshot tests; read the diff before you c
 
 spec: build ## run the specification's test suite and print its table
 	cargo test --release -p w2n-tests --test spec -- --nocapture
+
+faults: setup ## plant faults in a copy of the sources; tests/FAULTS.md says what caught each
+	cargo run --release -p w2n-tests --bin plant-faults -- $(FAULTS)
 
 bench: build ## run time against native code and a second engine; also target/bench/*.json
 	@scripts/setup.sh test

@@ -3,6 +3,7 @@
 
 pub mod command;
 pub mod corpus;
+pub mod fault;
 pub mod host;
 pub mod ir;
 pub mod loops;

@@ -4,6 +4,7 @@
 //! it. Exceptions stand beside the rule, with a reason, and one that is no longer needed fails too.
 
 mod confined;
+mod faults;
 mod layers;
 mod size;
 mod source;
