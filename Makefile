@@ -2,10 +2,12 @@
 PREFIX ?= /usr/local
 TRIPLE = $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+FUZZ_SECONDS ?= 60
+FUZZ_SEED ?= 1
 # Tests and benchmarks run the compiler that a user would run.
 export WASM2NATIVE ?= $(abspath $(TARGET_DIR))/release/wasm2native
 
-.PHONY: help setup build demo test check bless spec faults bench install
+.PHONY: help setup build demo test check bless spec bench fuzz faults install
 
 help: ## list the targets (the default)
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | while IFS="$$(printf '\t')" read -r t d; do printf '  make %-8s %s\n' "$$t" "$$d"; done
@@ -38,6 +40,9 @@ faults: setup ## plant faults in a copy of the sources; tests/FAULTS.md says wha
 bench: build ## run time against native code and a second engine; also target/bench/*.json
 	@scripts/setup.sh test
 	cargo run --release -p w2n-bench
+
+fuzz: build ## generated modules against another engine; FUZZ_SECONDS=60 FUZZ_SEED=1; failures go to fixtures/regress
+	cargo run --release -p w2n-fuzz -- --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED) --regress fixtures/regress
 
 install: build ## copy the compiler and its runtime below PREFIX (/usr/local)
 	scripts/install.sh "$(WASM2NATIVE)" "$(DESTDIR)$(PREFIX)" "$(TRIPLE)"
