@@ -2,7 +2,7 @@
 //!
 //! The rule: every program says its own result and time; results must be equal everywhere, or the run
 //! fails. Times pass or fail nothing. `w2n-bench [--runs N] [--march CPU] [NAME]...` measures the named
-//! programs only, compiled for CPU.
+//! programs only, compiled for CPU; `calls` alone measures the calls of the host.
 
 mod build;
 mod calls;
@@ -16,6 +16,9 @@ use std::process::ExitCode;
 
 use build::Built;
 use measure::Measured;
+
+/// Stands for the calls of the host among the names of programs.
+const CALLS: &str = "calls";
 
 /// Timed runs of each program on each engine, unless `--runs` says otherwise. Odd, so that there is a median.
 const DEFAULT_RUNS: usize = 5;
@@ -42,6 +45,10 @@ fn run() -> Result<(), String> {
     std::fs::create_dir_all(&output_dir).map_err(|error| format!("{}: {error}", output_dir.display()))?;
     let output_dir = output_dir.canonicalize().map_err(|error| error.to_string())?;
     let work = tempfile::tempdir().map_err(|error| error.to_string())?;
+
+    if names == [CALLS] {
+        return calls::measure(work.path(), &output_dir);
+    }
 
     let mut measured = Vec::new();
     report::print_header(&march);
