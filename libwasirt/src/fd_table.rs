@@ -214,12 +214,16 @@ impl Default for FdTable {
 }
 
 impl FdTable {
+    /// `MFILE` if one more descriptor would be past the limit. Asked before anything is opened, for a file
+    /// that was made or a connection that was taken cannot be given back.
+    pub fn check_room(&self) -> Result<(), Errno> {
+        if self.open_count < self.max_open { Ok(()) } else { Err(Errno::MFile) }
+    }
+
     /// Gives `descriptor` the lowest free number, as POSIX has it, or answers `MFILE` past the limit. The
     /// table grows with the number of host files that are open, which the host limits.
     pub fn insert(&mut self, descriptor: Descriptor) -> Result<Fd, Errno> {
-        if self.open_count >= self.max_open {
-            return Err(Errno::MFile);
-        }
+        self.check_room()?;
         let free = (self.first_free..self.slots.len()).find(|&index| self.slots[index].is_none());
         let index = free.unwrap_or(self.slots.len());
         let number = u32::try_from(index).map_err(|_| Errno::NFile)?;

@@ -20,8 +20,8 @@ use crate::types::{Fd, FdFlags, GuestPtr, Rights};
 ///
 /// Waits for a connection and writes its new descriptor. `BADF`: not open. `NOTSOCK`: not a socket.
 /// `NOTCAPABLE`: no right to. `INVAL`: a flag other than `NONBLOCK`, or not listening. `AGAIN`: the
-/// listening descriptor is `NONBLOCK`, and nobody is there. `FAULT`: `result` is out of bounds; no
-/// connection was taken.
+/// listening descriptor is `NONBLOCK`, and nobody is there. `FAULT`: `result` is out of bounds;
+/// `MFILE`: past `--max-fds`; no connection was taken.
 pub fn sock_accept(
     context: &mut Context,
     mut memory: GuestMemory<'_>,
@@ -34,6 +34,7 @@ pub fn sock_accept(
         return Err(Errno::Inval);
     }
     memory.check(result, 4)?;
+    context.fds.check_room()?;
     let flags_of_new = libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
     // SAFETY: a null address says that nobody wants to know who connected.
     let number = transfer(socket, PollFlags::IN, |file| unsafe {

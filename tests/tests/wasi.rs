@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use tempfile::TempDir;
+use w2n_abi::symbol::WASI_PREFIX;
 use w2n_tests::program::{Script, build_c, compile, fixture, run};
 
 /// All programs, with the number of cases that each must at least have had.
@@ -70,6 +71,31 @@ fn paths() {
 #[test]
 fn poll() {
     has_its_cases("poll.c");
+}
+
+/// What is not imported is not linked: the size of a program does not depend on how much of WASI there is.
+#[test]
+fn a_small_program_links_only_what_it_imports() {
+    /// What 450 KB, stripped, may become with all of WASI: 10 % more.
+    const MAX_SIZE_BYTES: usize = 495_000;
+    let dir = TempDir::new().unwrap();
+    let source = dir.path().join("hello.c");
+    std::fs::write(&source, "#include <stdio.h>\nint main(void) { puts(\"hello\"); return 0; }\n").unwrap();
+    let (guest, executable) = (dir.path().join("guest.wasm"), dir.path().join("program"));
+    build_c(&source, &[], &guest).unwrap_or_else(|reason| panic!("{reason}"));
+    compile(&guest, &executable, &["-O2"]).unwrap_or_else(|reason| panic!("{reason}"));
+    let bytes = std::fs::read(&executable).unwrap();
+    let has_symbol = |name: &str| {
+        let symbol = format!("\0{WASI_PREFIX}{name}\0");
+        bytes.windows(symbol.len()).any(|window| window == symbol.as_bytes())
+    };
+    assert!(has_symbol("fd_write"), "the symbols of the executable can be seen");
+    for name in ["path_open", "path_rename", "poll_oneoff", "sock_accept", "random_get", "fd_readdir"] {
+        assert!(!has_symbol(name), "{name} is linked, but not imported");
+    }
+    assert!(Command::new("strip").arg(&executable).status().unwrap().success());
+    let size_bytes = std::fs::metadata(&executable).unwrap().len() as usize;
+    assert!(size_bytes <= MAX_SIZE_BYTES, "{size_bytes} bytes");
 }
 
 /// Every program of `fixtures/wasi` has a test here, and together they have the cases that were promised.

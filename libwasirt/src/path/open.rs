@@ -32,8 +32,8 @@ const TRANSFER: Rights = Rights(Rights::FD_READ.0 | Rights::FD_WRITE.0);
 /// `DIRECTORY` with `CREAT`, `EXCL` or `TRUNC`. `PERM`: the path leads out of the directory. `ROFS`: the
 /// directory is read-only, and the file is to be created, truncated or written to. `LOOP`: a link that is
 /// not to be followed, or too many. `ISDIR`: a directory, for writing, whether `DIRECTORY` is asked for or
-/// not. `NOENT`, `EXIST`, `ACCES`, `MFILE`, `NXIO`, `NAMETOOLONG`…: as the host. `FAULT`: a pointer is out
-/// of bounds; nothing was opened or created.
+/// not. `NOENT`, `EXIST`, `ACCES`, `NXIO`, `NAMETOOLONG`…: as the host. `MFILE`: as the host, or past
+/// `--max-fds`; then, and under `FAULT` (a pointer is out of bounds), nothing was opened or created.
 #[expect(clippy::too_many_arguments, reason = "The signature is WASI's.")]
 pub fn path_open(
     context: &mut Context,
@@ -53,6 +53,7 @@ pub fn path_open(
     request.check_rights(directory)?;
     memory.check(opened_fd, 4)?;
     let path = GuestPath::read(&memory, path, path_len)?;
+    context.fds.check_room()?;
     let opened = request.open(context.resolver, directory, &path)?.with_escapes(context.escapes);
     let number = context.fds.insert(opened)?;
     memory.write_u32(opened_fd, number.0)

@@ -2,6 +2,7 @@
 //!
 //! One file per family. Each call is checked for stray writes; each case names what it shows.
 
+mod agreement;
 mod args;
 mod attacks;
 mod attributes;
@@ -14,7 +15,9 @@ mod guest;
 mod link;
 mod names;
 mod open;
+mod poll;
 mod race;
+mod read_only;
 mod readdir;
 mod sentinel;
 mod sock;

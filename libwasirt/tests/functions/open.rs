@@ -241,3 +241,19 @@ fn read_only_opens_what_is_there_and_changes_nothing() {
         assert_eq!(std::fs::read_dir(guest.dir.path()).unwrap().count(), 2);
     }
 }
+
+/// A file that was made could not be given back.
+#[test]
+fn past_the_limit_of_descriptors_nothing_is_made_or_cut() {
+    for mut guest in guests() {
+        guest.write_host_file("file", "text");
+        let open_count = guest.context.fds.open_count();
+        guest.context.fds.limit(open_count);
+        assert_eq!(guest.open("new", OPEN_CREATE, READ_WRITE), Err(Errno::MFile));
+        assert_eq!(guest.open("file", OPEN_TRUNCATE, READ_WRITE), Err(Errno::MFile));
+        assert!(!guest.host("new").exists());
+        assert_eq!(std::fs::read(guest.host("file")).unwrap(), b"text");
+        guest.context.fds.limit(open_count + 1);
+        assert!(guest.open("new", OPEN_CREATE, READ_WRITE).is_ok());
+    }
+}

@@ -178,3 +178,16 @@ fn accept_waits_for_a_connection() {
     guest.run(&[(OUT, 4)], |c, m| sock_accept(c, m, listening, 0, OUT)).unwrap();
     drop(client.join());
 }
+
+#[test]
+fn past_the_limit_of_descriptors_no_connection_is_taken() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let _waiting = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let mut guest = Guest::new();
+    let fd = guest.insert_socket(listener.into());
+    let open_count = guest.context.fds.open_count();
+    guest.context.fds.limit(open_count);
+    assert_eq!(guest.run(&[], |c, m| sock_accept(c, m, fd, 0, OUT)), Err(Errno::MFile));
+    guest.context.fds.limit(open_count + 1);
+    assert_eq!(guest.run(&[(OUT, 4)], |c, m| sock_accept(c, m, fd, 0, OUT)), Ok(()), "it still waits");
+}

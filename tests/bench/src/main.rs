@@ -3,7 +3,7 @@
 //! The rule: every program says its own result and time; results must be equal everywhere, or the run
 //! fails. Times pass or fail nothing. `w2n-bench [--runs N] [--march CPU] [--instructions] [NAME]...`
 //! measures the named programs only, compiled for CPU; with `--instructions` it counts instead of timing,
-//! which a busy machine does not change.
+//! which a busy machine does not change; `calls` alone measures the calls of the host.
 
 mod build;
 mod calls;
@@ -18,6 +18,9 @@ use std::process::ExitCode;
 
 use build::Built;
 use measure::Measured;
+
+/// Stands for the calls of the host among the names of programs.
+const CALLS: &str = "calls";
 
 /// Timed runs of each program on each engine, unless `--runs` says otherwise. Odd, so that there is a median.
 const DEFAULT_RUNS: usize = 5;
@@ -51,6 +54,10 @@ fn run() -> Result<(), String> {
         let chosen = programs.iter().filter(|program| is_chosen(&names, program));
         return instructions::run(chosen, &march, work.path());
     }
+    if names == [CALLS] {
+        return calls::measure(work.path(), &output_dir);
+    }
+
     let mut measured = Vec::new();
     report::print_header(&march);
     for program in source::programs(&output_dir)? {
