@@ -3,7 +3,7 @@
 //! Rule: nothing waits here. Files are opened with `O_NONBLOCK`, so that a FIFO does not hang the guest.
 
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{FileType as HostFileType, Mode, OFlags, fstat};
+use rustix::fs::{FileType as HostFileType, Mode, OFlags, PROC_SUPER_MAGIC, fstat, fstatfs};
 
 use super::guest_path::GuestPath;
 use super::resolve::{self, Resolver};
@@ -32,7 +32,8 @@ const TRANSFER: Rights = Rights(Rights::FD_READ.0 | Rights::FD_WRITE.0);
 /// `DIRECTORY` with `CREAT`, `EXCL` or `TRUNC`. `PERM`: the path leads out of the directory. `ROFS`: the
 /// directory is read-only, and the file is to be created, truncated or written to. `LOOP`: a link that is
 /// not to be followed, or too many. `ISDIR`: a directory, for writing, whether `DIRECTORY` is asked for or
-/// not. `NOENT`, `EXIST`, `ACCES`, `NXIO`, `NAMETOOLONG`…: as the host. `MFILE`: as the host, or past
+/// not. `ACCES`: also what the host shows of its processes (`/proc`), for writing, or if no directory of it
+/// was granted. `NOENT`, `EXIST`, `NXIO`, `NAMETOOLONG`…: as the host. `MFILE`: as the host, or past
 /// `--max-fds`; then, and under `FAULT` (a pointer is out of bounds), nothing was opened or created.
 #[expect(clippy::too_many_arguments, reason = "The signature is WASI's.")]
 pub fn path_open(
@@ -128,9 +129,19 @@ impl Request {
             }
         };
         let file = opened.map_err(|error| self.refine(error, resolver, base, path))?;
+        self.check_processes(base, file.as_fd())?;
         let file_type = file_type_of(file.as_fd())?;
         let applicable = applicable_rights(file_type, file.as_fd());
         Ok(self.descriptor(File::Owned(file), file_type, applicable, directory))
+    }
+
+    /// `ACCES` for what the host shows of its processes, which is no storage: `/proc/self/mem` is the memory of
+    /// this very process, and `environ` what the guest was not granted. Only who is granted a directory of
+    /// that file system may read there; nobody may write.
+    fn check_processes(&self, base: BorrowedFd<'_>, file: BorrowedFd<'_>) -> Result<(), Errno> {
+        let shows_processes = |file| Ok::<_, Errno>(fstatfs(file)?.f_type == PROC_SUPER_MAGIC);
+        let is_refused = shows_processes(file)? && (self.writes() || !shows_processes(base)?);
+        if is_refused { Err(Errno::Access) } else { Ok(()) }
     }
 
     /// The descriptor for what was opened through `directory`.

@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use libwasirt::errno::Errno;
+use libwasirt::fd_table::Descriptor;
 use libwasirt::functions::*;
 use libwasirt::types::*;
 
@@ -255,5 +256,30 @@ fn past_the_limit_of_descriptors_nothing_is_made_or_cut() {
         assert_eq!(std::fs::read(guest.host("file")).unwrap(), b"text");
         guest.context.fds.limit(open_count + 1);
         assert!(guest.open("new", OPEN_CREATE, READ_WRITE).is_ok());
+    }
+}
+
+/// `/proc/self/mem` is the memory of the process that the guest runs in.
+#[test]
+fn processes_of_the_host_are_read_only_where_granted_and_never_written() {
+    for mut guest in guests() {
+        let mut grant = |path: &str| {
+            let directory = std::fs::File::open(path).unwrap();
+            let preopen = Descriptor::preopen(directory.into(), b"/".to_vec(), Access::ReadWrite);
+            guest.context.fds.insert(preopen).unwrap()
+        };
+        let (root, processes) = (grant("/"), grant("/proc"));
+        for (path, oflags, rights) in [
+            ("proc", OPEN_DIRECTORY, READ),
+            ("proc/self/mem", 0, READ),
+            ("proc/self/mem", 0, READ_WRITE),
+            ("proc/self/environ", 0, READ),
+        ] {
+            assert_eq!(guest.open_at(root, FOLLOW, path, oflags, rights, 0), Err(Errno::Access), "{path}");
+        }
+        let version = guest.open_at(processes, FOLLOW, "version", 0, READ, 0).unwrap();
+        assert!(guest.read(version, 100).unwrap().starts_with(b"Linux"));
+        assert_eq!(guest.open_at(processes, FOLLOW, "self/mem", 0, READ_WRITE, 0), Err(Errno::Access));
+        assert!(guest.open_at(root, FOLLOW, "etc/passwd", 0, READ, 0).is_ok(), "other files are");
     }
 }
