@@ -150,6 +150,7 @@ fn compile_unit<'a>(
         part = generate_object(job, &module, machine, path)?;
         diagnostics.check()?;
     } else {
+        job.console.verbose(|| format!("unit {}: code in {count} parts", unit.index));
         let bitcode = Arc::new(job.timing.measure(Phase::Generate, || shards::split(&module, count)));
         let task = |shard| Task::Shard { unit: unit.index, shard, bitcode: Arc::clone(&bitcode) };
         more = (0..count).map(task).collect();
