@@ -185,6 +185,41 @@ fn bytes_depend_neither_on_threads_nor_on_the_directory() {
 }
 
 #[test]
+fn code_in_parts_works_and_does_not_depend_on_threads() {
+    // Large enough for two parts. Each function calls the next and has a table of constants of its own, so
+    // that parts refer to each other's code and data; memory is 0. No function is called only once.
+    let (funcs, steps) = (320, 60);
+    let picked = [3, 1, 4, 1];
+    let step = "(local.set 0 (i32.xor (i32.mul (local.get 0) (i32.const 5))
+        (i32.load (i32.and (local.get 0) (i32.const 0xffc)))))"
+        .repeat(steps);
+    let pick = "(block (block (block (block (block (br_table 0 1 2 3 4 (i32.and (local.get 0) (i32.const 3))))
+        (return (i32.const 3))) (return (i32.const 1))) (return (i32.const 4))) (return (i32.const 1))) (i32.const 9)";
+    let mut module =
+        format!("(module (memory 1) (table {funcs} funcref) (func $pick (param i32) (result i32) {pick})");
+    let mut names = String::new();
+    for func in 0..funcs {
+        let sum = "(i32.add (local.get 0) (call $pick (local.get 0)))";
+        let next = if func + 1 == funcs { sum.to_owned() } else { format!("(call $f{} {sum})", func + 1) };
+        module += &format!("(func $f{func} (param i32) (result i32) {step} {next})");
+        names += &format!(" $f{func}");
+    }
+    module += &format!(
+        r#"(elem (i32.const 0) {names}) (func (export "main") (result i32) (call $f0 (i32.const 1))))"#
+    );
+    let expected = (0..funcs).fold(1_u32, |value, _| {
+        let value = (0..steps).fold(value, |value, _| value.wrapping_mul(5));
+        value.wrapping_add(picked[(value & 3) as usize])
+    });
+    let (one, other) = (Bench::new(&module), Bench::new(&module));
+    holds(&one.succeeds(&["-j1", "-O2", "-v", "app.wat"]), 0, &["unit 0: code in 2 parts"]);
+    other.succeeds(&["-j3", "-O2", "app.wat"]);
+    assert_eq!(exit_status(&one.path("app")), Some((expected % 256) as i32));
+    let bytes = |bench: &Bench| fs::read(bench.path("app")).expect("the output");
+    assert!(bytes(&one) == bytes(&other), "two runs gave different bytes");
+}
+
+#[test]
 fn show_only_prints_the_link_command_and_makes_nothing() {
     let bench = Bench::new(ANSWER);
     let output = bench.succeeds(&["-###", "app.wat", "-o", "x y"]);

@@ -10,8 +10,8 @@ use std::ffi::{c_char, c_uint};
 
 use crate::error::{CompileError, Result};
 
-/// LLVM instructions that are worth a thread: about a second of code generation.
-const INSTRUCTIONS_PER_SHARD: usize = 100_000;
+/// LLVM instructions that are worth a thread: one to three seconds of code generation.
+const INSTRUCTIONS_PER_SHARD: usize = 50_000;
 
 /// More parts than this are not made: what all of them share is read by each.
 const MAX_SHARDS: usize = 8;

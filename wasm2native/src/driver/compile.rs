@@ -196,6 +196,7 @@ fn compile_unit<'a>(
         made = generate_object(tools, module, &llvm, machine, path)?;
         diagnostics.check()?;
     } else {
+        tools.console.verbose(|| format!("unit {}: code in {count} parts", unit.index));
         let bitcode = Arc::new(tools.timing.measure(Phase::Generate, || shards::split(&llvm, count)));
         let part = |shard| Part::Shard { unit: unit.index, shard, bitcode: Arc::clone(&bitcode) };
         more = (0..count).map(|shard| Task { module, part: part(shard) }).collect();
