@@ -111,7 +111,7 @@ fn helpers(bytes: &[u8]) -> String {
 
 /// A function that hashes a memory as [`crate::observe::hash`] does.
 fn hash_func(name: &str, index: u32, memory: &MemoryType) -> String {
-    let word = word(memory.memory64);
+    let word = if memory.memory64 { "i64" } else { "i32" };
     let page = memory.page_size_log2.unwrap_or(w2n_abi::PAGE_SIZE_BYTES.ilog2());
     let every = |step: u32, load: &str| {
         format!(
@@ -135,7 +135,7 @@ fn hash_func(name: &str, index: u32, memory: &MemoryType) -> String {
 
 /// A function that tells the size of a table and which of its few elements are not null.
 fn full_func(name: &str, index: u32, table: &TableType) -> String {
-    let word = word(table.table64);
+    let word = if table.table64 { "i64" } else { "i32" };
     let widened =
         |text: &str| if table.table64 { text.to_owned() } else { format!("(i64.extend_i32_u {text})") };
     format!(
@@ -152,10 +152,6 @@ fn full_func(name: &str, index: u32, table: &TableType) -> String {
         widened("(local.get $at)"),
         widened(&format!("(table.size {index})")),
     )
-}
-
-fn word(is_wide: bool) -> &'static str {
-    if is_wide { "i64" } else { "i32" }
 }
 
 /// A name as the text format has it.

@@ -262,6 +262,8 @@ mod tests {
             (table.set (i32.const 1) (ref.func 0))
             (i32.div_u (i32.const 9) (local.get 0))))"#;
 
+    type Change<'a> = dyn Fn(&mut [Step]) + 'a;
+
     /// How: what the reference saw is changed in one place at a time, and must then not be met.
     #[test]
     fn any_difference_is_found() {
@@ -270,7 +272,7 @@ mod tests {
         let source = w2n_tests::plugin::Source { prefix: "difference".to_owned(), bytes: bytes.clone() };
         let library = w2n_tests::plugin::build(&[source], &setup.code_options()).unwrap();
         let module = library.module(&w2n_tests::plugin::descriptor_symbol("difference")).unwrap();
-        let follow_changed = |change: &dyn Fn(&mut [Step])| {
+        let follow_changed = |change: &Change<'_>| {
             let mut trace = crate::reference::trace(&bytes).unwrap();
             change(&mut trace.steps);
             follow(&module, setup, &mut trace)
@@ -279,8 +281,7 @@ mod tests {
             steps.iter().rposition(|step| matches!(step.outcome, Outcome::Trapped(_)) == is_trap).unwrap()
         };
         assert_eq!(follow_changed(&|_| ()).unwrap(), Agreement::Whole);
-        type Change<'a> = &'a dyn Fn(&mut [Step]);
-        let changes: [Change<'_>; 7] = [
+        let changes: [&Change<'_>; 7] = [
             &|steps| steps[0].state.globals[0] = Value::I32(6),
             &|steps| steps[last(steps, false)].outcome = Outcome::Returned(vec![Value::I32(77)]),
             &|steps| steps[last(steps, false)].outcome = Outcome::Trapped(TrapCode::IntegerDivideByZero),
