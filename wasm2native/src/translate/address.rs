@@ -98,8 +98,8 @@ impl<'c> FuncTranslator<'c, '_> {
     /// at index 2^64-4 would end at 4, inside every memory. So the constant goes to the other side, as
     /// `index >= length - (reach - 1)`, in a subtraction that stops at 0. Worked example, width 8:
     ///
-    ///     length 65536: 65536 - 7 = 65529; index 65528 is inside, 65529 and 2^64-4 are outside
-    ///     length 4:     4 - 7 stops at 0; every index is outside, 0 too
+    /// - length 65536: 65536 - 7 = 65529; index 65528 is inside, 65529 and 2^64-4 are outside
+    /// - length 4: 4 - 7 stops at 0; every index is outside, 0 too
     ///
     /// It need not stop where the memory is never smaller than `reach - 1`, which is most often known.
     fn is_access_outside(
