@@ -49,7 +49,7 @@ impl<'c> FuncTranslator<'c, '_> {
         operand: FloatValue<'c>,
         other: FloatValue<'c>,
     ) -> Result<FloatValue<'c>> {
-        let Some((other, _)) = other.get_constant() else { return Ok(operand) };
+        let Some(other) = constant_number(other) else { return Ok(operand) };
         if is_identity(other) { self.quieted(operand) } else { Ok(operand) }
     }
 
@@ -134,6 +134,12 @@ impl<'c> FuncTranslator<'c, '_> {
         self.push(constant);
         Ok(())
     }
+}
+
+/// The number that a constant is. What comes after a trap that is certain is folded to poison, a constant
+/// without a number, on which inkwell's `get_constant` ends the process.
+pub(super) fn constant_number(value: FloatValue<'_>) -> Option<f64> {
+    if value.is_undef() { None } else { value.get_constant().map(|(number, _)| number) }
 }
 
 /// Whether some operation with this number leaves the other operand as it is.

@@ -11,7 +11,7 @@ use super::integer::VectorEmitter;
 use super::{Shape, cast_source};
 use crate::error::Result;
 use crate::translate::FuncTranslator;
-use crate::translate::float::{Extreme, is_identity};
+use crate::translate::float::{Extreme, constant_number, is_identity};
 
 impl<'c> FuncTranslator<'c, '_> {
     pub(super) fn vector_float_binary(
@@ -66,10 +66,9 @@ impl<'c> FuncTranslator<'c, '_> {
     fn has_identity_lane(&self, vector: VectorValue<'c>, shape: Shape) -> bool {
         let bits = cast_source(vector, self.types().vector).unwrap_or(vector);
         (0..bits.get_type().get_size()).any(|number| match constant_lane(bits, number) {
-            Some(BasicValueEnum::FloatValue(lane)) => {
-                lane.get_constant().is_some_and(|(value, _)| is_identity(value))
-            }
-            Some(BasicValueEnum::IntValue(half)) => {
+            Some(BasicValueEnum::FloatValue(lane)) => constant_number(lane).is_some_and(is_identity),
+            // As `constant_number`: poison has no bits.
+            Some(BasicValueEnum::IntValue(half)) if !half.is_undef() => {
                 half.get_zero_extended_constant().is_some_and(|half| has_identity(half, shape))
             }
             _ => false,
