@@ -68,6 +68,8 @@ struct Library {
     dir: &'static str,
     files: &'static [&'static str],
     options: &'static [&'static str],
+    /// More of them, for Wasm alone.
+    wasm_options: &'static [&'static str],
 }
 
 const LIBRARIES: [Library; 5] = [
@@ -86,6 +88,7 @@ const LIBRARIES: [Library; 5] = [
             "-DSQLITE_TEMP_STORE=3",
             "-DLONGDOUBLE_TYPE=double",
         ],
+        wasm_options: &[],
     },
     Library {
         name: "bzip2",
@@ -101,6 +104,7 @@ const LIBRARIES: [Library; 5] = [
             "bzlib.c",
         ],
         options: &["-DBZ_NO_STDIO"],
+        wasm_options: &[],
     },
     Library {
         name: "lz4",
@@ -108,6 +112,7 @@ const LIBRARIES: [Library; 5] = [
         dir: "liblz4/lib",
         files: &["lz4.c", "lz4hc.c"],
         options: &[],
+        wasm_options: &[],
     },
     Library {
         name: "zlib",
@@ -126,21 +131,17 @@ const LIBRARIES: [Library; 5] = [
             "zutil.c",
         ],
         options: &[],
+        wasm_options: &[],
     },
     Library {
         name: "quickjs",
         package: ("rquickjs-sys", "=0.9.0"),
         dir: "quickjs",
         files: &["libregexp.c", "libunicode.c", "cutils.c", "quickjs.c", "libbf.c"],
-        // As the crate builds it for WASI, which has neither threads nor rounding modes; natively too.
-        options: &[
-            "-D_GNU_SOURCE",
-            "-DCONFIG_BIGNUM",
-            "-DEMSCRIPTEN=1",
-            "-DFE_DOWNWARD=0",
-            "-DFE_UPWARD=0",
-            "-DCONFIG_VERSION=\"bench\"",
-        ],
+        // As the crate builds it for WASI, natively too: without threads.
+        options: &["-D_GNU_SOURCE", "-DCONFIG_BIGNUM", "-DEMSCRIPTEN=1", "-DCONFIG_VERSION=\"bench\""],
+        // There are no rounding modes either, whose names the native headers have.
+        wasm_options: &["-DFE_DOWNWARD=0", "-DFE_UPWARD=0"],
     },
 ];
 
@@ -163,7 +164,12 @@ pub fn programs(scratch: &Path) -> Result<Vec<Program>, String> {
         sources.extend(library.files.iter().map(|file| dir.join(file)));
         let mut options: Vec<_> = library.options.iter().map(|&option| option.to_owned()).collect();
         options.push(format!("-I{}", dir.display()));
-        programs.push(Program { name: library.name.to_owned(), sources, options, wasm_options: &[] });
+        programs.push(Program {
+            name: library.name.to_owned(),
+            sources,
+            options,
+            wasm_options: library.wasm_options,
+        });
     }
     Ok(programs)
 }
