@@ -112,7 +112,7 @@ typedef struct w2n_bytes {
 
 /* One argument or result: i32 and f32 in the low 4 bytes, i64 and f64 in the low 8, v128 in all 16, a
  * reference as a pointer in the first 8: a w2n_func_t, or for externref any word, 0 being null. A
- * reference to a function must be of the type that the parameter or result says; calls do not check it. */
+ * reference of another type than the parameter or the result of a host function is refused. */
 typedef struct w2n_slot {
 #if defined(__cplusplus)
     alignas(16)

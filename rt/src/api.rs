@@ -11,7 +11,8 @@ use crate::enter::{self, ArrayEntry};
 use crate::instance::{self, func_types, place, slice};
 use crate::table::{self, HostTable};
 use crate::text::{Text, bytes};
-use crate::{group, memory, thread, trap, types};
+use crate::types::Operand;
+use crate::{group, memory, reference, thread, trap, types};
 
 /// What [`ModuleDescriptor::api`] of every module points to.
 #[unsafe(no_mangle)]
@@ -264,6 +265,9 @@ pub unsafe fn call_func(
         if func.is_host != 0 {
             return call_host_func(&*func.instance.cast(), slots, report);
         }
+        if !reference::adopt_arguments(func.instance.cast(), ty, slots) {
+            return invalid(report, b"an argument that is no reference of the parameter's type");
+        }
         let entry = core::mem::transmute::<HostPointer, ArrayEntry>(ty.array_entry);
         enter::enter(entry, func.code, func.instance, slots, report)
     }
@@ -284,7 +288,10 @@ unsafe fn call_host_func(func: &VmHostFunc<HostPointer>, slots: *mut ValueSlot, 
 }
 
 /// The instance that a function is of; for a host function, the one that imports it.
-unsafe fn instance_of(func: &HostFuncRef) -> *mut HostInstance {
+///
+/// # Safety
+/// The instance is alive.
+pub unsafe fn instance_of(func: &HostFuncRef) -> *mut HostInstance {
     match func.is_host {
         0 => func.instance.cast(),
         // SAFETY: the caller vouches for the function, and host functions say so of themselves.
@@ -414,28 +421,11 @@ unsafe extern "C" fn global_set(global: *const W2nExtern, value: *const ValueSlo
     0
 }
 
-/// Whether the table or global `into` takes a value, which may be a reference. A function that the host puts
-/// where an instance can reach it must live as long as that instance. One that another copy of the runtime
-/// made is not taken: its type ids mean something else here.
+/// Whether the table or global `into`, of values of type `ty`, takes a value, which may be a reference.
 unsafe fn adopt(into: *const W2nExtern, ty: u32, reference: HostPointer) -> bool {
     // SAFETY: the host passes an extern of a live instance, and null or a function of another.
     unsafe {
-        let wanted = (*into).ref_type;
-        if wanted & REF_NON_NULL != 0 && reference.is_null() {
-            return false;
-        }
-        if ty != u32::from(ValueType::FuncRef as u8) {
-            return true;
-        }
-        let Some(func) = reference.cast::<HostFuncRef>().as_ref() else { return true };
-        let instance = instance_of(func);
-        let is_foreign = instance::descriptor(instance).api != instance::descriptor((*into).instance).api;
-        let given = func.type_id << REF_FUNC_TYPE_SHIFT | REF_NON_NULL;
-        if is_foreign || !types::ref_type_matches(given, wanted) {
-            return false;
-        }
-        group::link((*into).instance, instance);
-        true
+        reference::adopt((*into).instance, Operand { ty: ty as u8, ref_type: (*into).ref_type }, reference)
     }
 }
 

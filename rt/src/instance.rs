@@ -16,8 +16,9 @@ use crate::group::{self, Group};
 use crate::link::{self, Definition};
 use crate::lock::Lock;
 use crate::memory::{Bounds, Memory};
+use crate::reference::CheckedFunc;
 use crate::table::{HostTable, Table};
-use crate::{budget, trap, types};
+use crate::{budget, reference, trap, types};
 
 type HostFunc = VmHostFunc<HostPointer>;
 
@@ -35,6 +36,7 @@ pub struct Owner {
     own_memories: Vec<Box<Memory>>,
     own_tables: Vec<Box<Table>>,
     host_funcs: Vec<Box<HostFunc>>,
+    checked_funcs: Vec<Box<CheckedFunc>>,
     element_values: Vec<Vec<HostPointer>>,
     /// What ended the last call of a typed function, until it is taken; code 0 for nothing.
     pub last_trap: W2nTrap,
@@ -198,6 +200,7 @@ unsafe fn allocate(
             own_memories: Vec::new(),
             own_tables: Vec::new(),
             host_funcs: Vec::new(),
+            checked_funcs: Vec::new(),
             element_values: Vec::new(),
             last_trap: W2nTrap::EMPTY,
         }));
@@ -285,11 +288,14 @@ unsafe fn fill_imports(
             let ty = &import.ty;
             let external = match definition {
                 Definition::HostFunc { callback, env } => {
-                    let func = HostFunc { callback: *callback, env: *env, caller: instance.cast() };
+                    let func_type = &func_types(module)[ty.ty as usize];
+                    let (callback, env) =
+                        reference::checked(*callback, *env, func_type, &mut owner.checked_funcs);
+                    let func = HostFunc { callback, env, caller: instance.cast() };
                     owner.host_funcs.push(Box::new(func));
                     let func = owner.host_funcs.last_mut().map_or(null_mut(), |func| &raw mut **func);
                     *place::<HostFuncRef>(instance, ty.offset) = HostFuncRef {
-                        code: func_types(module)[ty.ty as usize].host_entry,
+                        code: func_type.host_entry,
                         instance: func.cast(),
                         tail_code: null_mut(),
                         type_id: type_ids(instance)[ty.ty as usize],

@@ -31,6 +31,7 @@ mod lock;
 mod memory;
 mod pc_map;
 mod policy;
+mod reference;
 mod registry;
 pub mod runtime;
 mod segment;

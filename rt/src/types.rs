@@ -8,7 +8,8 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use w2n_abi::{
-    FuncTypeDescriptor, HostBytes, HostPointer, REF_FUNC_TYPE_SHIFT, REF_NON_NULL, Slice, resolve_identity,
+    FUNC_TYPE_SEPARATOR, FuncTypeDescriptor, HostBytes, HostPointer, REF_FUNC_TYPE_SHIFT, REF_NON_NULL,
+    Slice, TypeIdentity, ValueType, resolve_identity,
 };
 
 use crate::lock::Lock;
@@ -88,6 +89,83 @@ pub fn canonical_ref_type(ref_type: u32, ids: &[u32]) -> u32 {
 pub fn ref_type_matches(given: u32, wanted: u32) -> bool {
     let (given_func, wanted_func) = (given >> REF_FUNC_TYPE_SHIFT, wanted >> REF_FUNC_TYPE_SHIFT);
     (wanted_func == 0 || given_func == wanted_func) && given & REF_NON_NULL >= wanted & REF_NON_NULL
+}
+
+/// The type of a value, as the host passes it.
+#[derive(Clone, Copy)]
+pub struct Operand {
+    /// Number of a [`ValueType`].
+    pub ty: u8,
+    /// See [`canonical_ref_type`]; 0 for numbers.
+    pub ref_type: u32,
+}
+
+impl Operand {
+    /// Whether it is a reference, of whatever kind.
+    pub fn is_reference(self) -> bool {
+        self.ty == ValueType::FuncRef as u8 || self.ty == ValueType::ExternRef as u8
+    }
+}
+
+/// The parameters of a function type, or its results, read from its identity.
+pub struct Operands<'a> {
+    rest: &'a [u8],
+    ids: &'a [u32],
+    /// Id of the first type of the recursion group.
+    group: u32,
+}
+
+impl<'a> Operands<'a> {
+    /// The parameters. `ids` are the canonical ids of the module's types, `group` that of the first type of the
+    /// recursion group.
+    pub fn parameters(identity: &'a [u8], ids: &'a [u32], group: u32) -> Self {
+        let rest = identity.strip_prefix(&[TypeIdentity::Open as u8]).unwrap_or(identity);
+        Self { rest, ids, group }
+    }
+
+    /// The results, once all parameters have been read.
+    pub fn results(self) -> Self {
+        Self { rest: self.rest.get(1..).unwrap_or(&[]), ..self }
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        let (byte, rest) = self.rest.split_first()?;
+        self.rest = rest;
+        Some(*byte)
+    }
+
+    fn number(&mut self) -> Option<u32> {
+        let (number, rest) = self.rest.split_first_chunk::<4>()?;
+        self.rest = rest;
+        Some(u32::from_le_bytes(*number))
+    }
+}
+
+impl Iterator for Operands<'_> {
+    type Item = Operand;
+
+    fn next(&mut self) -> Option<Operand> {
+        if self.rest.first() == Some(&FUNC_TYPE_SEPARATOR) {
+            return None;
+        }
+        let first = self.byte()?;
+        let non_null = match first {
+            byte if byte == TypeIdentity::NonNull as u8 => REF_NON_NULL,
+            byte if byte == TypeIdentity::Nullable as u8 => 0,
+            number => return Some(Operand { ty: number, ref_type: 0 }),
+        };
+        let heap = self.byte()?;
+        let func_type = match heap {
+            heap if heap == TypeIdentity::InGroup as u8 => self.group + self.number()?,
+            heap if heap == TypeIdentity::Earlier as u8 => {
+                let index = self.number()? as usize;
+                self.ids.get(index).copied().unwrap_or(0)
+            }
+            number => return Some(Operand { ty: number, ref_type: non_null }),
+        };
+        let ref_type = func_type << REF_FUNC_TYPE_SHIFT | non_null;
+        Some(Operand { ty: ValueType::FuncRef as u8, ref_type })
+    }
 }
 
 /// FNV-1a: a module has hundreds of types, so comparing bytes with each would show at start.

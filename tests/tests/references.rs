@@ -2,8 +2,11 @@
 //!
 //! How: `fixtures/reference/exporter.wat` is instantiated once, and small modules import from it.
 
-use w2n_abi::LinkError;
-use w2n_tests::host::{Failure, Import, Instance, Value};
+use std::cell::Cell;
+use std::rc::Rc;
+
+use w2n_abi::{LinkError, TrapCode};
+use w2n_tests::host::{Failure, Import, Instance, Type, Value};
 use w2n_tests::plugin::{Source, build, descriptor_symbol};
 use w2n_tests::program::fixture;
 use wasm2native::options::CodeOptions;
@@ -115,6 +118,50 @@ fn the_host_cannot_put_what_is_not_of_the_type() {
     assert_eq!(call("call_variable", &[Value::from(7)]), [Value::from(14)]);
     assert!(variable.global_set(triple));
     assert_eq!(call("call_variable", &[Value::from(7)]), [Value::from(21)]);
+}
+
+/// Functions that call what they are given: as an argument, or as what the host answered.
+const CALLER: &str = r#"(module
+    (type $unary (func (param i32) (result i32)))
+    (rec (type $self (func (param (ref null $self)) (result i32))) (type $none (func)))
+    (import "host" "give" (func $give (result i32 (ref $unary))))
+    (func (export "double") (type $unary) (i32.mul (local.get 0) (i32.const 2)))
+    (func (export "other") (param i64))
+    (func (export "self") (type $self) (ref.is_null (local.get 0)))
+    (func (export "apply") (param i32 (ref $unary)) (result i32) (call_ref $unary (local.get 0) (local.get 1)))
+    (func (export "apply_given") (result i32) (call $give) (call_ref $unary)))"#;
+
+#[test]
+fn the_host_cannot_pass_what_is_not_of_the_type() {
+    let source = Source { prefix: "caller".to_owned(), bytes: wat::parse_str(CALLER).unwrap() };
+    let library = build(&[source], &CodeOptions::default()).unwrap();
+    let module = library.module(&descriptor_symbol("caller")).unwrap();
+    let given = Rc::new(Cell::new(Value::FuncRef(0)));
+    let answer = Rc::clone(&given);
+    let ty = Type::decode(&module.imports()[0].func_type);
+    let give = Import::func(&module, ty, move |_| Ok(vec![Value::from(21), answer.get()]));
+    let instance = module.instantiate(&[give]).unwrap();
+    let func = |name: &str| instance.export(name).unwrap().reference();
+    let (double, other, null) = (func("double"), func("other"), Value::FuncRef(0));
+
+    let apply = |reference| instance.call("apply", &[Value::from(4), reference]);
+    assert_eq!(apply(double).unwrap(), [Value::from(8)]);
+    for wrong in [other, null, func("self")] {
+        let failure = apply(wrong).unwrap_err();
+        assert!(failure.is_link_error(LinkError::InvalidArgument), "{failure}");
+    }
+    let is_null = |reference| instance.call("self", &[reference]);
+    assert_eq!(is_null(null).unwrap(), [Value::from(1)]);
+    assert_eq!(is_null(func("self")).unwrap(), [Value::from(0)]);
+    assert!(is_null(double).unwrap_err().is_link_error(LinkError::InvalidArgument));
+
+    given.set(double);
+    assert_eq!(instance.call("apply_given", &[]).unwrap(), [Value::from(42)]);
+    for wrong in [other, null] {
+        given.set(wrong);
+        let failure = instance.call("apply_given", &[]).unwrap_err();
+        assert_eq!(failure.trap(), Some(TrapCode::HostError), "{failure}");
+    }
 }
 
 /// Each type refers twice to the one before: written out, the last would fill the memory of any machine.

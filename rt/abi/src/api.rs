@@ -263,8 +263,8 @@ pub struct W2nApi {
     ) -> u32,
 
     /// Calls a function. `slots` holds the arguments and takes the results, so it has room for the
-    /// larger number of the two. Status; `InvalidArgument` when `slot_count` is less than that, or the
-    /// slots are not aligned to 16 bytes.
+    /// larger number of the two. Status; `InvalidArgument` when `slot_count` is less than that, the slots
+    /// are not aligned to 16 bytes, or an argument is a reference of another type.
     pub call: unsafe extern "C" fn(
         func: *const HostFuncRef,
         slots: *mut ValueSlot,
