@@ -76,6 +76,25 @@ fn neighbours_that_are_treated_alike_become_a_vector() {
 }
 
 #[test]
+fn numbers_that_are_known_are_not_dispatched_on() {
+    let function = first_of("threaded_dispatch");
+    assert!(!function.instructions_with("store i8").is_empty(), "no automaton in\n{}", function.text);
+    assert_none(&function.instructions_with("switch i32"), &function);
+}
+
+#[test]
+fn an_address_is_carried_in_its_extended_form_only() {
+    let function = first_of("extended_index");
+    let phis = function.instructions_with(" = phi i");
+    let (extended, others): (Vec<&str>, Vec<&str>) = phis.iter().partition(|phi| phi.contains("phi i64"));
+    assert!(extended.len() >= 2, "no pointers are carried in\n{}", function.text);
+    for phi in others {
+        let name = phi.split(" = ").next().unwrap_or_default().trim();
+        assert_none(&function.instructions_with(&format!("zext i32 {name} to i64")), &function);
+    }
+}
+
+#[test]
 fn a_loop_that_may_not_end_stays() {
     let functions = optimised("ir/optimised/infinite_loop.wat");
     assert_eq!(functions.len(), 2);

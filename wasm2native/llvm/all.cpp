@@ -6,6 +6,8 @@
 #include "address_rewriter.cpp"
 #include "alias_versioning.cpp"
 #include "copies.cpp"
+#include "dispatch_threading.cpp"
+#include "extended_indices.cpp"
 #include "huge_functions.cpp"
 #include "pipeline.cpp"
 #include "remark.cpp"

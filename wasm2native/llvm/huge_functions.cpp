@@ -3,13 +3,13 @@
 #include "huge_functions.h"
 
 #include "llvm/Analysis/OptimizationRemarkEmitter.h"
-#include "llvm/IR/DebugInfoMetadata.h"
 #include "llvm/IR/Function.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Transforms/InstCombine/InstCombine.h"
 #include "llvm/Transforms/Scalar/EarlyCSE.h"
 #include "llvm/Transforms/Scalar/SROA.h"
 #include "llvm/Transforms/Scalar/SimplifyCFG.h"
+#include "remark.h"
 
 using namespace llvm;
 
@@ -50,10 +50,7 @@ HugeFunctions::~HugeFunctions() {
 void HugeFunctions::setAside(Function &function, FunctionAnalysisManager &analyses) {
     OptimizationRemarkEmitter remarks(&function);
     remarks.emit([&] {
-        DebugLoc location;
-        if (DISubprogram *subprogram = function.getSubprogram())
-            location = DILocation::get(function.getContext(), subprogram->getLine(), 0, subprogram);
-        return OptimizationRemark(kHugeFunctionsName, "SetAside", location, &function.getEntryBlock())
+        return OptimizationRemark(kHugeFunctionsName, "SetAside", startOf(function), &function.getEntryBlock())
                << "function of " << ore::NV("Instructions", function.getInstructionCount())
                << " instructions gets a few cheap passes only";
     });

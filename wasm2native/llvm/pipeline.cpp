@@ -5,6 +5,7 @@
 #include "pipeline.h"
 
 #include "alias_versioning.h"
+#include "extended_indices.h"
 #include "huge_functions.h"
 #include "llvm-c/Core.h"
 #include "llvm-c/TargetMachine.h"
@@ -29,6 +30,9 @@ void addPasses(PassBuilder &builder) {
         passes.addPass(WrapVersioning());
         passes.addPass(AliasVersioning());
         passes.addPass(Reroll());
+    });
+    builder.registerOptimizerLastEPCallback([](ModulePassManager &passes, OptimizationLevel, ThinOrFullLTOPhase) {
+        passes.addPass(createModuleToFunctionPassAdaptor(ExtendedIndices()));
     });
 }
 

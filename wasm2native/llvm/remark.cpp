@@ -3,10 +3,18 @@
 #include "remark.h"
 
 #include "llvm-c/Core.h"
+#include "llvm/IR/DebugInfoMetadata.h"
 #include "llvm/IR/DiagnosticInfo.h"
 #include "llvm/IR/Function.h"
 
 using namespace llvm;
+
+DebugLoc w2n::startOf(Function &function) {
+    DISubprogram *subprogram = function.getSubprogram();
+    if (!subprogram)
+        return DebugLoc();
+    return DILocation::get(function.getContext(), subprogram->getLine(), 0, subprogram);
+}
 
 extern "C" bool w2n_read_remark(LLVMDiagnosticInfoRef info, W2nRemark *remark) {
     auto *report = dyn_cast<DiagnosticInfoOptimizationBase>(unwrap(info));

@@ -3,6 +3,18 @@
 
 #include "llvm-c/Types.h"
 
+namespace llvm {
+class DebugLoc;
+class Function;
+}
+
+namespace w2n {
+
+/// Where `function` begins in the Wasm module, for a remark about all of it.
+llvm::DebugLoc startOf(llvm::Function &function);
+
+} // namespace w2n
+
 extern "C" {
 
 /// What a pass reports about a piece of code. The strings are to be freed with `LLVMDisposeMessage`.

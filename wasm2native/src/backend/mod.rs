@@ -7,6 +7,7 @@ pub mod link;
 pub mod object;
 pub mod optimise;
 pub mod pc_map;
+pub mod promote;
 pub mod runtime;
 pub mod shards;
 pub mod target;

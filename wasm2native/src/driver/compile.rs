@@ -17,6 +17,7 @@ use crate::backend::diagnostics::{Diagnostics, Remark, discard_value_names};
 use crate::backend::object::{Artifact, expose_functions, generate, strip_debug_info};
 use crate::backend::optimise::optimise;
 use crate::backend::pc_map::{self, Bodies, MappedFunc};
+use crate::backend::promote::promote_locals;
 use crate::backend::shards;
 use crate::backend::target::TargetSpec;
 use crate::emit::{EmitSettings, Unit, emit_unit};
@@ -221,7 +222,8 @@ fn optimised<'c>(
     if !code.keep_ir_names {
         discard_value_names(context);
     }
-    let emit = || emit_unit(context, wasm, settings, unit, machine);
+    let promote = |llvm: &LlvmModule<'_>| promote_locals(llvm, machine, code.opt_level);
+    let emit = || emit_unit(context, wasm, settings, unit, machine, promote);
     let llvm = tools.timing.measure(Phase::Emit, emit)?;
     tools.target.tune(&llvm);
     if artifact != Artifact::Object && code.debug_info != DebugInfo::Full {

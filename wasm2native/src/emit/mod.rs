@@ -17,7 +17,6 @@ use std::ops::Range;
 
 use inkwell::context::Context;
 use inkwell::module::{Linkage, Module as LlvmModule};
-use inkwell::passes::PassBuilderOptions;
 use inkwell::targets::TargetMachine;
 
 use crate::env::ModuleEnv;
@@ -83,13 +82,15 @@ pub fn partition(module: &Module<'_>, opt_level: OptLevel) -> Vec<Unit> {
     units
 }
 
-/// Translates one unit. Nothing is optimised yet, but locals are registers.
+/// Translates one unit. Nothing is optimised yet, but locals are registers: `promote_locals` makes them so,
+/// because `dead_load` needs to see who uses a value.
 pub fn emit_unit<'c>(
     context: &'c Context,
     module: &Module<'_>,
     settings: &EmitSettings<'_>,
     unit: &Unit,
     machine: &TargetMachine,
+    promote_locals: impl FnOnce(&LlvmModule<'c>) -> Result<()>,
 ) -> Result<LlvmModule<'c>> {
     let func_linkage = if settings.single_unit { Linkage::Internal } else { Linkage::External };
     let env_settings = EnvSettings { module, options: settings.code, prefix: settings.prefix, func_linkage };
@@ -104,7 +105,7 @@ pub fn emit_unit<'c>(
     if let Some(debug) = &env.debug {
         debug.finish();
     }
-    promote_locals(&env, machine)?;
+    promote_locals(&env.llvm)?;
     keep_dead_loads(&env)?;
     if cfg!(debug_assertions) || settings.code.keep_ir_names {
         env.llvm
@@ -123,11 +124,4 @@ fn emit_module_parts(env: &ModuleEnv<'_, '_>, settings: &EmitSettings<'_>) -> Re
         Role::Main(program) => start::emit_main(env, program, descriptor),
         Role::Library => Ok(()),
     }
-}
-
-/// Makes registers of the allocas of locals: `dead_load` needs to see who uses a value.
-fn promote_locals(env: &ModuleEnv<'_, '_>, machine: &TargetMachine) -> Result<()> {
-    env.llvm
-        .run_passes("function(mem2reg)", machine, PassBuilderOptions::create())
-        .map_err(|error| CompileError::internal(format!("mem2reg failed: {error}")))
 }
