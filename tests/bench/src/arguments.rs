@@ -7,7 +7,8 @@ use crate::record::Quantity;
 
 /// What the command line can be.
 pub const USAGE: &str = "\
-usage: w2n-bench [--runs N] [--march CPU] [--times] [--instructions] [NAME]...
+usage: w2n-bench [--runs N] [--march CPU] [--times] [--instructions] [--record] [NAME]...
+       w2n-bench --readme
 
 Measures how fast compiled Wasm is against native code, wasmtime, and wasm2c with clang.
 
@@ -16,6 +17,8 @@ Measures how fast compiled Wasm is against native code, wasmtime, and wasm2c wit
   --march CPU     what native code, the product and wasm2c compile for (x86-64); `native` for this machine
   --times         measure run time; so it is without --instructions too
   --instructions  count executed instructions, with valgrind
+  --record        append the run to tests/bench/history.jsonl and put its table into the README
+  --readme        measure nothing; put the table of the last recorded run into the README
   --help          print this
 ";
 
@@ -30,11 +33,13 @@ const DEFAULT_MARCH: &str = "x86-64";
 pub enum Arguments {
     /// A run.
     Measure(Plan),
+    /// The README's table.
+    Readme,
     /// [`USAGE`].
     Help,
 }
 
-/// What a run measures.
+/// What a run measures, and where it is kept.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Plan {
     /// Timed runs of each program on each engine.
@@ -45,6 +50,17 @@ pub struct Plan {
     pub names: Vec<String>,
     /// What is measured of programs.
     pub quantities: Vec<Quantity>,
+    /// Where the run is kept.
+    pub history: History,
+}
+
+/// Where a run is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum History {
+    /// In `target`, if it is a full one.
+    Scratch,
+    /// In the file that is committed, and in the README.
+    Recorded,
 }
 
 /// What a run measures beside programs, by the names of the command line.
@@ -88,10 +104,14 @@ pub fn parse(args: impl Iterator<Item = String>) -> Result<Arguments, String> {
         march: DEFAULT_MARCH.to_owned(),
         names: Vec::new(),
         quantities: Vec::new(),
+        history: History::Scratch,
     };
     let args: Vec<_> = args.collect();
     if args.iter().any(|arg| arg == "--help") {
         return Ok(Arguments::Help);
+    }
+    if args.iter().any(|arg| arg == "--readme") {
+        return if args.len() == 1 { Ok(Arguments::Readme) } else { Err("--readme stands alone".to_owned()) };
     }
     let mut args = args.into_iter();
     while let Some(arg) = args.next() {
@@ -105,12 +125,17 @@ pub fn parse(args: impl Iterator<Item = String>) -> Result<Arguments, String> {
             }
             "--times" => plan.quantities.push(Quantity::Times),
             "--instructions" => plan.quantities.push(Quantity::Instructions),
+            "--record" => plan.history = History::Recorded,
             option if option.starts_with('-') => return Err(format!("unknown option {option}")),
             _ => plan.names.push(arg),
         }
     }
     if plan.quantities.is_empty() {
         plan.quantities.push(Quantity::Times);
+    }
+    let is_complete = plan.is_full() && plan.measures(Quantity::Times);
+    if plan.history == History::Recorded && !is_complete {
+        return Err("--record wants a full run: times of everything, without names".to_owned());
     }
     Ok(Arguments::Measure(plan))
 }
@@ -135,6 +160,15 @@ mod tests {
         assert_eq!(plan("").quantities, [Quantity::Times]);
         assert_eq!(plan("--instructions").quantities, [Quantity::Instructions]);
         assert!(plan("--instructions --times").measures(Quantity::Times));
+    }
+
+    #[test]
+    fn only_a_full_run_is_recorded() {
+        assert_eq!(plan("--record --times --instructions").history, History::Recorded);
+        assert!(parse_words("--record matmul").is_err());
+        assert!(parse_words("--record --instructions").is_err());
+        assert!(parse_words("--readme --record").is_err());
+        assert_eq!(parse_words("--readme"), Ok(Arguments::Readme));
     }
 
     #[test]

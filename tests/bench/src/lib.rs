@@ -7,7 +7,9 @@ pub mod arguments;
 pub mod calls;
 pub mod class;
 pub mod engine;
+pub mod history;
 pub mod mean;
+pub mod readme;
 pub mod record;
 pub mod report;
 pub mod startup;
@@ -26,7 +28,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use arguments::{CALLS, Plan, STARTUP};
+use arguments::{CALLS, History, Plan, STARTUP};
 use build::{Clock, Workshop, size_bytes};
 use engine::{ENGINES, Engine, compared_engines};
 use progress::Progress;
@@ -62,7 +64,7 @@ pub fn run(plan: &Plan) -> Result<(), String> {
 
     let record = Record::new(setup, rows, startups, calls);
     print_all(&record);
-    keep(&record, &output_dir)
+    keep(&record, plan, &output_dir)
 }
 
 /// Builds `programs` for every engine, then times them and prints a row for each.
@@ -160,11 +162,20 @@ fn print_all(record: &Record) {
     print!("{}", tables.join("\n"));
 }
 
-/// Writes all figures to a file.
-fn keep(record: &Record, output_dir: &Path) -> Result<(), String> {
+/// Writes the run where the plan says.
+fn keep(record: &Record, plan: &Plan, output_dir: &Path) -> Result<(), String> {
     let latest = output_dir.join("latest.json");
     let text = serde_json::to_string_pretty(record).map_err(|error| error.to_string())?;
     fs::write(&latest, text + "\n").map_err(|error| format!("{}: {error}", latest.display()))?;
     println!("\nwritten: {}", latest.display());
+    match plan.history {
+        History::Recorded => {
+            history::append(&root().join(history::RECORDED), record)?;
+            readme::rewrite(&root())?;
+            println!("recorded: {} and README.md, to be committed", history::RECORDED);
+        }
+        History::Scratch if plan.is_full() => history::append(&root().join(history::SCRATCH), record)?,
+        History::Scratch => {}
+    }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What one run measured.
+//! What one run measured: a line of the history.
 //!
 //! The rule: counts of nanoseconds, bytes and instructions are what was measured; ratios and means follow
 //! from them, and stand beside them for whoever reads the file without this program.
@@ -116,6 +116,13 @@ impl Record {
     pub fn has(&self, quantity: Quantity) -> bool {
         self.programs.iter().any(|row| !row.ratios(quantity).is_empty())
     }
+
+    /// The same figures with ratios and means computed anew.
+    pub fn recomputed(&self) -> Self {
+        let row = |row: &Row| Row::new(&row.name, row.class, row.result.clone(), row.figures.clone());
+        let programs = self.programs.iter().map(row).collect();
+        Self::new(self.setup.clone(), programs, self.startups.clone(), self.calls.clone())
+    }
 }
 
 /// Each engine's value divided by native code's; none without that.
@@ -161,5 +168,14 @@ pub(crate) mod tests {
     #[test]
     fn there_is_no_ratio_without_native_code() {
         assert_eq!(ratios(&ByEngine::from([("-O3".to_owned(), 7)])), ByEngine::new());
+    }
+
+    #[test]
+    fn a_changed_ratio_does_not_survive_being_recomputed() {
+        let record = record_of(&[("lu", Class::Numeric, [3, 4])]);
+        assert_eq!(record.recomputed(), record);
+        let mut edited = record.clone();
+        edited.programs[0].time_ratio.insert("-O3".to_owned(), 0.5);
+        assert_eq!(edited.recomputed(), record);
     }
 }
