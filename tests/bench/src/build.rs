@@ -14,6 +14,7 @@ use w2n_tests::program::compile;
 use crate::engine::Engine;
 use crate::parallel::for_each_in_parallel;
 use crate::peers::{Wasm2c, compile_with_wasmtime};
+use crate::progress::Progress;
 use crate::source::Program;
 
 /// A file that some compiler made.
@@ -44,8 +45,8 @@ pub struct Workshop {
     wasm2c: Wasm2c,
 }
 
-/// What the other builds start from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// What the other builds start from, or are compared with.
+#[derive(Clone, Copy, Debug)]
 enum Input {
     Native,
     Module,
@@ -60,23 +61,31 @@ impl Workshop {
         Ok(Self { dir: dir.to_owned(), march, clock, wasm2c })
     }
 
-    /// Builds native code and the modules of `programs` on all processors; `say` hears of each.
-    pub fn build_inputs(&self, programs: &[&Program], say: impl Fn(&str) + Sync) -> Result<(), String> {
-        // By path, since two programs of one source share their native code.
-        let mut jobs = BTreeMap::new();
-        for &program in programs {
-            jobs.insert(self.native(program), (program, Input::Native));
-            jobs.insert(self.module(program), (program, Input::Module));
-        }
-        let jobs: Vec<_> = jobs.into_iter().collect();
+    /// Builds native code and the modules of `programs` on all processors.
+    pub fn build_inputs(&self, programs: &[&Program], progress: &Progress) -> Result<(), String> {
+        let inputs: Vec<_> = self.inputs(programs).into_iter().collect();
         let build = |(path, (program, input)): &(PathBuf, (&Program, Input))| {
-            say(&format!("clang: {} {input:?}", program.name));
+            progress.say(&format!("clang: {} {input:?}", program.name));
             match input {
                 Input::Native => self.clang(program, &["-no-pie", &self.march], path),
                 Input::Module => self.clang(program, &wasm_options(program), path),
             }
         };
-        for_each_in_parallel(&jobs, build)
+        for_each_in_parallel(&inputs, build)
+    }
+
+    /// How many steps [`Self::build_inputs`] has.
+    pub fn input_count(&self, programs: &[&Program]) -> usize {
+        self.inputs(programs).len()
+    }
+
+    /// By path, since two programs of one source share their native code.
+    fn inputs<'p>(&self, programs: &[&'p Program]) -> BTreeMap<PathBuf, (&'p Program, Input)> {
+        let of_program = |program: &&'p Program| {
+            let native = (self.native(program), (*program, Input::Native));
+            [native, (self.module(program), (*program, Input::Module))]
+        };
+        programs.iter().flat_map(of_program).collect()
     }
 
     /// The native executable of `program`, once it is built.

@@ -13,6 +13,7 @@ use crate::build::{Clock, Workshop};
 use crate::engine::{ByEngine, ENGINES, Engine};
 use crate::measure::Results;
 use crate::parallel::for_each_in_parallel;
+use crate::progress::Progress;
 use crate::source::Program;
 
 /// What one program executes.
@@ -24,22 +25,23 @@ pub struct Counted {
     pub instructions: ByEngine<u64>,
 }
 
-/// Builds and counts `programs` in `dir`: counts by the program's name. `say` hears of each build and run.
+/// Builds and counts `programs` in `dir`: counts by the program's name.
 pub fn count_all(
     programs: &[&Program],
     march: &str,
     dir: &Path,
-    say: impl Fn(&str) + Sync,
 ) -> Result<BTreeMap<String, Counted>, String> {
     let workshop = Workshop::new(&dir.join("counted"), march, Clock::Absent)?;
-    workshop.build_inputs(programs, &say)?;
+    let progress = Progress::new(workshop.input_count(programs) + programs.len());
+    workshop.build_inputs(programs, &progress)?;
     let counts = Mutex::new(BTreeMap::new());
     for_each_in_parallel(programs, |program| {
-        say(&format!("counting instructions: {}", program.name));
+        progress.say(&format!("counting instructions: {}", program.name));
         let counted = count_program(&workshop, program)?;
         counts.lock().expect("no counter panicked").insert(program.name.clone(), counted);
         Ok(())
     })?;
+    progress.clear();
     Ok(counts.into_inner().expect("no counter panicked"))
 }
 

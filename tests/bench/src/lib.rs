@@ -25,7 +25,7 @@ mod source;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use arguments::{CALLS, History, Plan, STARTUP};
@@ -36,29 +36,30 @@ use record::{Figures, Quantity, Record, Row};
 use source::Program;
 
 /// The root of the project.
-pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+pub fn root() -> &'static Path {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.ancestors().nth(2).expect("the package is two folders below the root")
 }
 
 /// Measures what `plan` asks for, prints it and keeps it. Errors: what failed, or differed from native code.
 pub fn run(plan: &Plan) -> Result<(), String> {
-    let setup = setup::find_out(&root(), plan)?;
+    let setup = setup::find_out(root(), plan)?;
     let output_dir = root().join("target/bench");
     fs::create_dir_all(&output_dir).map_err(|error| format!("{}: {error}", output_dir.display()))?;
-    let output_dir = output_dir.canonicalize().map_err(|error| error.to_string())?;
     let programs = source::programs(&output_dir)?;
     plan.check_names(programs.iter().map(|program| program.name.as_str()))?;
     let wanted = |program: &&Program| plan.wants(&[&program.name, program.class.key()]);
     let programs: Vec<_> = programs.iter().filter(wanted).collect();
 
     let work = tempfile::tempdir().map_err(|error| error.to_string())?;
-    let mut rows = match plan.measures(Quantity::Times) {
+    let measures = |quantity| plan.measures(quantity) && !programs.is_empty();
+    let mut rows = match measures(Quantity::Times) {
         true => time_all(&programs, plan, work.path())?,
         false => Vec::new(),
     };
     let startups = if plan.wants(&[STARTUP]) { startup::measure(work.path())? } else { Vec::new() };
     let calls = if plan.wants(&[CALLS]) { calls::measure(work.path())? } else { Vec::new() };
-    if plan.measures(Quantity::Instructions) {
+    if measures(Quantity::Instructions) {
         rows = with_instructions(rows, &programs, plan, work.path())?;
     }
 
@@ -69,18 +70,18 @@ pub fn run(plan: &Plan) -> Result<(), String> {
 
 /// Builds `programs` for every engine, then times them and prints a row for each.
 fn time_all(programs: &[&Program], plan: &Plan, work: &Path) -> Result<Vec<Row>, String> {
-    let progress = Progress::new();
     let workshop = Workshop::new(&work.join("timed"), &plan.march, Clock::Read)?;
-    workshop.build_inputs(programs, |step| progress.say(step))?;
+    // A step is an input, a build of another engine, or the runs of a program.
+    let steps = workshop.input_count(programs) + programs.len() * (compared_engines().count() + 1);
+    let progress = Progress::new(steps);
+    workshop.build_inputs(programs, &progress)?;
     let mut built = Vec::new();
     for &program in programs {
         built.push(compile_all(&workshop, program, &progress)?);
     }
 
     progress.clear();
-    if !programs.is_empty() {
-        println!("{}", report::time_header(&plan.march));
-    }
+    println!("{}", report::time_header(&plan.march));
     let mut rows = Vec::new();
     for (program, (mut figures, mut engines)) in programs.iter().zip(built) {
         progress.say(&format!("running {}", program.name));
@@ -130,9 +131,7 @@ fn with_instructions(
     plan: &Plan,
     work: &Path,
 ) -> Result<Vec<Row>, String> {
-    let progress = Progress::new();
-    let mut counts = instructions::count_all(programs, &plan.march, work, |step| progress.say(step))?;
-    progress.clear();
+    let mut counts = instructions::count_all(programs, &plan.march, work)?;
     let mut timed: BTreeMap<_, _> = rows.into_iter().map(|row| (row.name.clone(), row)).collect();
     let mut rows = Vec::new();
     for program in programs {
@@ -171,7 +170,7 @@ fn keep(record: &Record, plan: &Plan, output_dir: &Path) -> Result<(), String> {
     match plan.history {
         History::Recorded => {
             history::append(&root().join(history::RECORDED), record)?;
-            readme::rewrite(&root())?;
+            readme::rewrite(root())?;
             println!("recorded: {} and README.md, to be committed", history::RECORDED);
         }
         History::Scratch if plan.is_full() => history::append(&root().join(history::SCRATCH), record)?,

@@ -10,7 +10,7 @@ use w2n_bench::{readme, root, run};
 fn main() -> ExitCode {
     let done = match parse(std::env::args().skip(1)) {
         Ok(Arguments::Measure(plan)) => run(&plan),
-        Ok(Arguments::Readme) => readme::rewrite(&root()),
+        Ok(Arguments::Readme) => readme::rewrite(root()),
         Ok(Arguments::Help) => {
             print!("{USAGE}");
             Ok(())

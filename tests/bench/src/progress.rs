@@ -8,21 +8,21 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// The line.
 pub struct Progress {
     is_shown: bool,
-    /// Steps begun.
-    done: AtomicUsize,
+    begun: AtomicUsize,
+    steps: usize,
 }
 
 impl Progress {
-    /// Shown if standard error is a terminal.
-    pub fn new() -> Self {
-        Self { is_shown: stderr().is_terminal(), done: AtomicUsize::new(0) }
+    /// Of `steps` in all. Shown if standard error is a terminal.
+    pub fn new(steps: usize) -> Self {
+        Self { is_shown: stderr().is_terminal(), begun: AtomicUsize::new(0), steps }
     }
 
     /// A step begins.
     pub fn say(&self, step: &str) {
-        let number = self.done.fetch_add(1, Ordering::Relaxed) + 1;
+        let number = self.begun.fetch_add(1, Ordering::Relaxed) + 1;
         if self.is_shown {
-            eprint!("\r\x1b[K[{number}] {step}");
+            eprint!("\r\x1b[K[{number}/{}] {step}", self.steps);
         }
     }
 
