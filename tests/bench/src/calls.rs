@@ -3,10 +3,10 @@
 //! The rule: the program measures itself in short rounds and says the best; runs take turns, and the best of
 //! all runs counts. A busy machine makes rounds longer, never shorter.
 
-use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
+use serde::{Deserialize, Serialize};
 use w2n_tests::corpus::run_to_end;
 use w2n_tests::program::{compile, fixture};
 
@@ -16,15 +16,20 @@ const RUNS: usize = 9;
 /// Bytes of the file that is read and written: 64 blocks.
 const FILE_SIZE_BYTES: usize = 64 * 4096;
 
-/// A kind of call: nanoseconds natively and in the product.
-struct Call {
-    name: String,
-    native_ns: f64,
-    ours_ns: f64,
+/// A kind of call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Call {
+    /// What it does.
+    pub name: String,
+    /// Natively, in nanoseconds.
+    pub native_ns: f64,
+    /// In the product, in nanoseconds.
+    pub ours_ns: f64,
 }
 
-/// Measures, prints a table and writes `calls.json` to `output_dir`.
-pub fn measure(work: &Path, output_dir: &Path) -> Result<(), String> {
+/// Builds the program of calls in `work` and measures each kind.
+pub fn measure(work: &Path) -> Result<Vec<Call>, String> {
     let source = fixture("bench/calls.c");
     let (module, native, ours) =
         (work.join("calls.wasm"), work.join("calls.native"), work.join("calls.ours"));
@@ -51,9 +56,7 @@ pub fn measure(work: &Path, output_dir: &Path) -> Result<(), String> {
             }
         }
     }
-    print(&calls);
-    let path = output_dir.join("calls.json");
-    std::fs::write(&path, to_json(&calls)).map_err(|error| format!("{}: {error}", path.display()))
+    Ok(calls)
 }
 
 /// What the program says: a name and a time per line.
@@ -66,23 +69,4 @@ fn times(command: &mut Command) -> Result<Vec<(String, f64)>, String> {
             Ok((name.to_owned(), time.parse().map_err(|_| format!("no number in {line:?}"))?))
         })
         .collect()
-}
-
-fn print(calls: &[Call]) {
-    println!("\n{:<24} {:>13} {:>9} {:>7}", "calls of the host", "native ns", "ours ns", "x");
-    for Call { name, native_ns, ours_ns } in calls {
-        println!("{name:<24} {native_ns:>13.1} {ours_ns:>9.1} {:>7.2}", ours_ns / native_ns);
-    }
-}
-
-fn to_json(calls: &[Call]) -> String {
-    let mut json = "[\n".to_owned();
-    for (index, Call { name, native_ns, ours_ns }) in calls.iter().enumerate() {
-        let comma = if index + 1 < calls.len() { "," } else { "" };
-        let _infallible = writeln!(
-            json,
-            "  {{\"name\": \"{name}\", \"native_ns\": {native_ns}, \"wasm2native_ns\": {ours_ns}}}{comma}"
-        );
-    }
-    json + "]\n"
 }

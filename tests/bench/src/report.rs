@@ -1,117 +1,190 @@
-//! The table on the terminal and the same figures as JSON.
+//! The tables on the terminal.
 //!
-//! The rule: a ratio is time divided by native code's time in the same run; lower is better.
+//! The rule: a ratio is time (or a count) divided by native code's in the same run; lower is better.
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
-use crate::LEVELS;
-use crate::measure::Measured;
+use crate::calls::Call;
+use crate::class::CLASSES;
+use crate::engine::{COMPARED, Engine, compared_engines};
+use crate::record::{Quantity, Record, Row};
 use crate::startup::Startup;
 
-/// An option as a column's head.
-pub fn short(level: &str) -> &str {
-    level.rsplit('=').next().unwrap_or(level)
-}
+/// Sizes that are shown: the module, then executables.
+const SIZES: [&str; 5] = ["wasm", "native", "-O2", "wasmtime", "wasm2c"];
 
-/// The head of the table, before any row: rows are printed as they are measured.
-pub fn print_header(march: &str) {
-    println!(
-        "run time: median by the program's own clock; x: ratio to clang-22 -O3 -march={march} (lower is better)"
+/// Width of the first column.
+const NAME_WIDTH: usize = 19;
+
+/// The head of the table of times, before any row: rows are printed as they are measured.
+pub fn time_header(march: &str) -> String {
+    let mut head = format!(
+        "run time: median by the program's own clock; x: ratio to clang-22 -O3 -march={march} (lower is better)\n\
+         {:<NAME_WIDTH$} {:>9}",
+        "program", "native ms"
     );
-    print!("{:<12} {:>9}", "program", "native ms");
-    for level in LEVELS {
-        print!(" {:>7}", format!("{} x", short(level)));
+    push_heads(&mut head, compared_engines(), "x");
+    head += " |";
+    push_heads(&mut head, compared_engines(), "s");
+    head += " |";
+    for key in SIZES {
+        let _infallible = write!(head, " {:>11}", format!("{key} KB"));
     }
-    print!(" {:>10} |", "wasmtime x");
-    for level in LEVELS {
-        print!(" {:>6}", format!("{} s", short(level)));
-    }
-    println!(" {:>10} | {:>8} {:>9} {:>9} {:>8}", "wasmtime s", "wasm KB", "native KB", "-O2 KB", "cwasm KB");
+    head
 }
 
-/// One program.
-pub fn print_row(row: &Measured) {
-    print!("{:<12} {:>9.1}", row.name, row.native.as_secs_f64() * 1e3);
-    for time in &row.ours {
-        print!(" {:>7.2}", ratio(*time, row.native));
+/// Times, compile times and sizes of one program.
+pub fn time_row(row: &Row) -> String {
+    let native_ms = row.figures.time_ns.get(Engine::Native.key()).map(|&time| time as f64 / 1e6);
+    let mut line = format!("{:<NAME_WIDTH$} {:>9}", row.name, number(native_ms, 1));
+    push_columns(&mut line, compared_engines(), |key| row.time_ratio.get(key).copied(), 2);
+    line += " |";
+    let compile_s = |key: &str| row.figures.compile_ns.get(key).map(|&time| time as f64 / 1e9);
+    push_columns(&mut line, compared_engines(), compile_s, 2);
+    line += " |";
+    for key in SIZES {
+        let size_kb = row.figures.size_bytes.get(key).map(|&size| size as f64 / 1e3);
+        let _infallible = write!(line, " {:>11}", number(size_kb, 0));
     }
-    print!(" {:>10.2} |", ratio(row.other, row.native));
-    for time in &row.compile_times[..LEVELS.len()] {
-        print!(" {:>6.2}", time.as_secs_f64());
-    }
-    print!(" {:>10.2} |", row.compile_times[LEVELS.len()].as_secs_f64());
-    // The module, native code, the product at -O2, the second engine.
-    let sizes = [0, 1, 2, row.sizes_bytes.len() - 1].map(|index| row.sizes_bytes[index] as f64 / 1e3);
-    println!(" {:>8.0} {:>9.0} {:>9.0} {:>8.0}", sizes[0], sizes[1], sizes[2], sizes[3]);
+    line
 }
 
-/// Geometric means of the ratios.
-pub fn print_means(rows: &[Measured]) {
-    print!("{:<12} {:>9}", "geomean", "");
-    for index in 0..LEVELS.len() {
-        print!(" {:>7.2}", geometric_mean(rows, |row| ratio(row.ours[index], row.native)));
+/// Geometric means of times, and the programs on which a peer is faster.
+pub fn time_means(record: &Record) -> String {
+    means(record, Quantity::Times, compared_engines(), 2) + &slower_than_peers(record)
+}
+
+/// Geometric means, class by class.
+fn means(
+    record: &Record,
+    quantity: Quantity,
+    engines: impl Iterator<Item = Engine> + Clone,
+    places: usize,
+) -> String {
+    let mut text = String::from("geometric means\n");
+    for (class, means) in CLASSES.iter().filter_map(|class| Some((class, record.means.get(class)?))) {
+        let _infallible = write!(text, "{:<NAME_WIDTH$} {:>9}", class.key(), format!("({})", means.programs));
+        push_columns(&mut text, engines.clone(), |key| means.of(quantity).get(key).copied(), places);
+        text += "\n";
     }
-    println!(" {:>10.2} |", geometric_mean(rows, |row| ratio(row.other, row.native)));
+    text
+}
+
+/// Where a peer is ahead of the product.
+fn slower_than_peers(record: &Record) -> String {
+    let mut text = String::new();
+    for peer in [Engine::Wasmtime, Engine::Wasm2c] {
+        let is_slower = |row: &&Row| row.time_ratio.get(COMPARED.key()) > row.time_ratio.get(peer.key());
+        let names: Vec<_> =
+            record.programs.iter().filter(is_slower).map(|program| program.name.as_str()).collect();
+        let names = if names.is_empty() { "nowhere".to_owned() } else { names.join(", ") };
+        let _infallible = writeln!(text, "{} slower than {}: {names}", COMPARED.key(), peer.key());
+    }
+    text
+}
+
+/// Executed instructions of all programs, and their means.
+pub fn instruction_table(record: &Record) -> String {
+    let mut text = format!(
+        "executed instructions, in millions; x: ratio to clang-22 -O3 -march={} (lower is better)\n\
+         {:<NAME_WIDTH$} {:>9}",
+        record.setup.march, "program", "native M"
+    );
+    push_heads(&mut text, countable_engines(), "x");
+    text += "\n";
+    for row in &record.programs {
+        let millions =
+            row.figures.instructions.get(Engine::Native.key()).map(|&instructions| instructions as f64 / 1e6);
+        let _infallible = write!(text, "{:<NAME_WIDTH$} {:>9}", row.name, number(millions, 1));
+        push_columns(&mut text, countable_engines(), |key| row.instruction_ratio.get(key).copied(), 3);
+        text += "\n";
+    }
+    text + &means(record, Quantity::Instructions, countable_engines(), 3)
 }
 
 /// Start-up and size of the smallest programs.
-pub fn print_startups(startups: &[Startup]) {
-    if !startups.is_empty() {
-        println!("\n{:<24} {:>13} {:>9}", "smallest programs", "start-exit ms", "size KB");
+pub fn startup_table(startups: &[Startup]) -> String {
+    let mut text = format!("{:<24} {:>13} {:>9}\n", "smallest programs", "start-exit ms", "size KB");
+    for Startup { name, time_ns, size_bytes } in startups {
+        let (milliseconds, size_kb) = (*time_ns as f64 / 1e6, *size_bytes as f64 / 1e3);
+        let _infallible = writeln!(text, "{name:<24} {milliseconds:>13.2} {size_kb:>9.1}");
     }
-    for startup in startups {
-        let milliseconds = startup.time.as_secs_f64() * 1e3;
-        println!("{:<24} {milliseconds:>13.2} {:>9.1}", startup.name, startup.size_bytes as f64 / 1e3);
+    text
+}
+
+/// Calls of the host.
+pub fn call_table(calls: &[Call]) -> String {
+    let mut text = format!("{:<24} {:>13} {:>9} {:>7}\n", "calls of the host", "native ns", "ours ns", "x");
+    for Call { name, native_ns, ours_ns } in calls {
+        let _infallible =
+            writeln!(text, "{name:<24} {native_ns:>13.1} {ours_ns:>9.1} {:>7.2}", ours_ns / native_ns);
+    }
+    text
+}
+
+/// Everyone whose instructions are counted, but native code.
+fn countable_engines() -> impl Iterator<Item = Engine> + Clone {
+    compared_engines().filter(|engine| engine.is_countable())
+}
+
+/// The value in the column of each of `engines`.
+fn push_columns(
+    line: &mut String,
+    engines: impl Iterator<Item = Engine>,
+    value_of: impl Fn(&str) -> Option<f64>,
+    places: usize,
+) {
+    for engine in engines {
+        let _infallible = write!(line, " {:>10}", number(value_of(engine.key()), places));
     }
 }
 
-/// All figures, in seconds and bytes. Names are ours and need no escaping.
-pub fn to_json(rows: &[Measured], startups: &[Startup]) -> String {
-    let mut json = "{\n  \"programs\": [\n".to_owned();
-    for (index, row) in rows.iter().enumerate() {
-        let by_level = |values: &[Duration]| {
-            let pairs = LEVELS.iter().zip(values);
-            pairs
-                .map(|(level, time)| format!("\"{level}\": {}", time.as_secs_f64()))
-                .collect::<Vec<_>>()
-                .join(", ")
-        };
-        let comma = if index + 1 < rows.len() { "," } else { "" };
-        let _infallible = writeln!(
-            json,
-            "    {{\"name\": \"{}\", \"result\": \"{}\", \"native_s\": {}, \"wasm2native_s\": {{{}}}, \"wasmtime_s\": {}, \
-             \"compile_s\": {{{}, \"wasmtime\": {}}}, \"size_bytes\": {{\"wasm\": {}, \"native\": {}, \"-O2\": {}, \"wasmtime\": {}}}}}{comma}",
-            row.name,
-            row.result,
-            row.native.as_secs_f64(),
-            by_level(&row.ours),
-            row.other.as_secs_f64(),
-            by_level(&row.compile_times),
-            row.compile_times[LEVELS.len()].as_secs_f64(),
-            row.sizes_bytes[0],
-            row.sizes_bytes[1],
-            row.sizes_bytes[2],
-            row.sizes_bytes[row.sizes_bytes.len() - 1],
-        );
+fn push_heads(line: &mut String, engines: impl Iterator<Item = Engine>, unit: &str) {
+    for engine in engines {
+        let _infallible = write!(line, " {:>10}", format!("{} {unit}", engine.short()));
     }
-    json += "  ],\n  \"startup\": [\n";
-    for (index, startup) in startups.iter().enumerate() {
-        let comma = if index + 1 < startups.len() { "," } else { "" };
-        let seconds = startup.time.as_secs_f64();
-        let _infallible = writeln!(
-            json,
-            "    {{\"name\": \"{}\", \"seconds\": {seconds}, \"size_bytes\": {}}}{comma}",
-            startup.name, startup.size_bytes
-        );
-    }
-    json + "  ]\n}\n"
 }
 
-fn ratio(time: Duration, native: Duration) -> f64 {
-    time.as_secs_f64() / native.as_secs_f64()
+/// A dash stands for what was not measured.
+pub fn number(value: Option<f64>, places: usize) -> String {
+    value.map_or("-".to_owned(), |value| format!("{value:.places$}"))
 }
 
-fn geometric_mean(rows: &[Measured], ratio_of: impl Fn(&Measured) -> f64) -> f64 {
-    (rows.iter().map(|row| ratio_of(row).ln()).sum::<f64>() / rows.len() as f64).exp()
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::class::Class;
+    use crate::engine::ByEngine;
+    use crate::record::tests::record_of;
+    use crate::record::{Figures, Row};
+
+    #[test]
+    fn rows_are_as_wide_as_their_head() {
+        let record = record_of(&[("lu", Class::Numeric, [2_000_000, 3_000_000])]);
+        let (head, row) = (time_header("x86-64"), time_row(&record.programs[0]));
+        assert_eq!(head.lines().last().unwrap().len(), row.len());
+        assert!(row.starts_with("lu                        2.0          -       1.50          - "), "{row}");
+    }
+
+    #[test]
+    fn means_are_told_apart_by_class() {
+        let record = record_of(&[("lu", Class::Numeric, [2, 3]), ("zlib", Class::Application, [1, 1])]);
+        let means = time_means(&record);
+        let row_of = |class: &str| means.lines().find(|line| line.starts_with(class)).unwrap();
+        assert!(row_of("numeric").contains(" 1.50 "), "{means}");
+        assert!(row_of("application").contains(" 1.00 "), "{means}");
+    }
+
+    #[test]
+    fn programs_on_which_a_peer_is_faster_are_named() {
+        let mut record = record_of(&[]);
+        for (name, wasm2c) in [("slow", 110), ("fast", 130)] {
+            let time_ns = [("native", 100), ("-O3", 120), ("wasm2c", wasm2c), ("wasmtime", 200)]
+                .map(|(key, time)| (key.to_owned(), time));
+            let figures = Figures { time_ns: ByEngine::from(time_ns), ..Figures::default() };
+            record.programs.push(Row::new(name, Class::Other, String::new(), figures));
+        }
+        let text = slower_than_peers(&record);
+        assert_eq!(text, "-O3 slower than wasmtime: nowhere\n-O3 slower than wasm2c: slow\n");
+    }
 }

@@ -8,22 +8,27 @@ use std::process::Command;
 use w2n_tests::corpus::run_to_end;
 use w2n_tests::program::fixture;
 
+use crate::class::Class;
+
 /// A program in C.
 #[derive(Debug)]
 pub struct Program {
-    /// Name in the table; `fixtures/bench/NAME.c` has `kernel`.
+    /// Name in the table.
     pub name: String,
+    /// `fixtures/bench/SOURCE.c` has `kernel`. Programs of one source are one program natively.
+    pub source: &'static str,
+    /// What it is about.
+    pub class: Class,
     /// All its sources.
     pub sources: Vec<PathBuf>,
     /// Options for the C compiler, the same natively and for Wasm.
     pub options: Vec<String>,
     /// Options for Wasm alone.
-    pub wasm_options: &'static [&'static str],
+    pub wasm_options: Vec<&'static str>,
 }
 
-/// Our own kernels, in the order of the table: dense linear algebra, stencils and filters, dynamic
-/// programming, then memory, calls, branches.
-const KERNELS: [&str; 28] = [
+/// Kernels of our own over arrays of numbers: dense linear algebra, stencils and filters, dynamic programming.
+const NUMERIC_KERNELS: [&str; 18] = [
     "matmul",
     "normal",
     "rank",
@@ -42,6 +47,14 @@ const KERNELS: [&str; 28] = [
     "edges",
     "paths",
     "fold",
+];
+
+/// Kernels of our own that are about vectors: written with them, or loops that become vectors.
+const VECTOR_KERNELS: [&str; 6] =
+    ["simd_dot", "simd_matmul", "simd_filter", "simd_utf8", "simd_base64", "simd_swizzle"];
+
+/// Our other kernels: memory, calls, branches.
+const OTHER_KERNELS: [&str; 10] = [
     "nbody",
     "sha256",
     "sieve",
@@ -53,10 +66,6 @@ const KERNELS: [&str; 28] = [
     "quicksort",
     "interpreter",
 ];
-
-/// Kernels of our own that are about vectors: written with them, or loops that become vectors.
-const VECTOR_KERNELS: [&str; 6] =
-    ["simd_dot", "simd_matmul", "simd_filter", "simd_utf8", "simd_base64", "simd_swizzle"];
 
 /// A library in C that a crate carries.
 struct Library {
@@ -145,37 +154,43 @@ const LIBRARIES: [Library; 5] = [
     },
 ];
 
-/// Every program. `scratch` keeps the manifest that asks cargo for the crates.
+/// Every program, class after class. `scratch` keeps the manifest that asks cargo for the crates.
 pub fn programs(scratch: &Path) -> Result<Vec<Program>, String> {
-    let kernel = |name: &str| fixture("bench").join(name).with_extension("c");
-    let own = |name: &str, wasm_options: &'static [&'static str]| Program {
-        name: name.to_owned(),
-        sources: vec![kernel(name)],
-        options: Vec::new(),
-        wasm_options,
-    };
-    let scalar = KERNELS.iter().map(|name| own(name, &[]));
-    let vector = VECTOR_KERNELS.iter().map(|name| own(name, &["-msimd128"]));
-    let mut programs: Vec<_> = scalar.chain(vector).collect();
+    let mut programs = Vec::new();
+    let of_class = |names: &[&'static str], class| names.iter().map(move |name| own(name, class)).collect();
+    let kernels: [Vec<_>; 4] = [
+        of_class(&NUMERIC_KERNELS, Class::Numeric),
+        of_class(&NUMERIC_KERNELS, Class::NumericSimd128),
+        of_class(&VECTOR_KERNELS, Class::Vector),
+        of_class(&OTHER_KERNELS, Class::Other),
+    ];
+    programs.extend(kernels.into_iter().flatten());
     let metadata = crate_metadata(&scratch.join("sources"))?;
     for library in &LIBRARIES {
         let dir = crate_dir(&metadata, library.package.0)?.join(library.dir);
-        let mut sources = vec![kernel(library.name)];
-        sources.extend(library.files.iter().map(|file| dir.join(file)));
-        let mut options: Vec<_> = library.options.iter().map(|&option| option.to_owned()).collect();
-        options.push(format!("-I{}", dir.display()));
-        programs.push(Program {
-            name: library.name.to_owned(),
-            sources,
-            options,
-            wasm_options: library.wasm_options,
-        });
+        let mut program = own(library.name, Class::Application);
+        program.sources.extend(library.files.iter().map(|file| dir.join(file)));
+        program.options.extend(library.options.iter().map(|&option| option.to_owned()));
+        program.options.push(format!("-I{}", dir.display()));
+        program.wasm_options.extend(library.wasm_options);
+        programs.push(program);
     }
     Ok(programs)
 }
 
+/// A program that is all in `fixtures/bench/SOURCE.c`.
+fn own(source: &'static str, class: Class) -> Program {
+    let name = match class {
+        // `matmul-simd128`, beside `matmul` of the scalar class.
+        Class::NumericSimd128 => format!("{source}-simd128"),
+        _ => source.to_owned(),
+    };
+    let sources = vec![fixture("bench").join(source).with_extension("c")];
+    Program { name, source, class, sources, options: Vec::new(), wasm_options: class.wasm_options().to_vec() }
+}
+
 /// What cargo knows of the crates of [`LIBRARIES`], which it downloads if need be.
-fn crate_metadata(scratch: &Path) -> Result<String, String> {
+fn crate_metadata(scratch: &Path) -> Result<serde_json::Value, String> {
     let mut manifest =
         "[package]\nname = \"sources\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n[dependencies]\n".to_owned();
     for Library { package: (name, version), .. } in LIBRARIES {
@@ -184,18 +199,39 @@ fn crate_metadata(scratch: &Path) -> Result<String, String> {
     std::fs::create_dir_all(scratch.join("src")).map_err(|error| error.to_string())?;
     std::fs::write(scratch.join("src/lib.rs"), "").map_err(|error| error.to_string())?;
     std::fs::write(scratch.join("Cargo.toml"), manifest).map_err(|error| error.to_string())?;
-    let mut metadata = Command::new("cargo");
-    metadata.args(["metadata", "--quiet", "--format-version=1"]).current_dir(scratch);
-    run_to_end(&mut metadata)
+    let mut cargo = Command::new("cargo");
+    cargo.args(["metadata", "--quiet", "--format-version=1"]).current_dir(scratch);
+    serde_json::from_str(&run_to_end(&mut cargo)?).map_err(|error| format!("cargo metadata: {error}"))
 }
 
 /// Where cargo keeps the sources of a crate.
-fn crate_dir(metadata: &str, name: &str) -> Result<PathBuf, String> {
-    // Paths of packages, without a JSON parser: "manifest_path":"…/NAME-VERSION/Cargo.toml".
-    metadata
-        .split("\"manifest_path\":\"")
-        .filter_map(|rest| rest.split('"').next())
-        .find(|path| path.contains(&format!("/{name}-")))
-        .and_then(|path| Path::new(path).parent().map(Path::to_owned))
+fn crate_dir(metadata: &serde_json::Value, name: &str) -> Result<PathBuf, String> {
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    packages
+        .filter(|package| package["name"] == name)
+        .find_map(|package| Some(Path::new(package["manifest_path"].as_str()?).parent()?.to_owned()))
         .ok_or_else(|| format!("cargo does not say where {name} is"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_variants_of_a_numeric_kernel_are_one_source() {
+        let (scalar, simd) = (own("lu", Class::Numeric), own("lu", Class::NumericSimd128));
+        assert_eq!((scalar.name.as_str(), simd.name.as_str()), ("lu", "lu-simd128"));
+        assert_eq!(scalar.sources, simd.sources);
+        assert!(scalar.wasm_options.is_empty());
+        assert_eq!(simd.wasm_options, ["-msimd128"]);
+    }
+
+    #[test]
+    fn every_kernel_has_its_source() {
+        let kernels = NUMERIC_KERNELS.iter().chain(&VECTOR_KERNELS).chain(&OTHER_KERNELS);
+        for name in kernels {
+            let source = &own(name, Class::Other).sources[0];
+            assert!(source.is_file(), "{}", source.display());
+        }
+    }
 }

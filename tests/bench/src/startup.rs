@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
 use w2n_tests::corpus::run_to_end;
 use w2n_tests::program::compile;
 
@@ -19,12 +20,13 @@ const C_HELLO: &str = "#include <stdio.h>\nint main(void) { puts(\"hello\"); ret
 const BARE: &str = r#"(module (func (export "_start")))"#;
 
 /// The smallest program of one kind.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Startup {
     /// What it is.
-    pub name: &'static str,
-    /// Median of spawn to exit.
-    pub time: Duration,
+    pub name: String,
+    /// Median of spawn to exit, in nanoseconds.
+    pub time_ns: u64,
     /// Size of the stripped executable.
     pub size_bytes: u64,
 }
@@ -61,10 +63,12 @@ pub fn measure(dir: &Path) -> Result<Vec<Startup>, String> {
             times.push(spawn(program).map_err(|why| format!("{name}: {why}"))?);
         }
     }
-    let rows = programs.into_iter().zip(times);
-    Ok(rows
-        .map(|((name, program), times)| Startup { name, time: median(times), size_bytes: program.size_bytes })
-        .collect())
+    let startup = |((name, program), times): ((&str, Output), _)| Startup {
+        name: name.to_owned(),
+        time_ns: median(times).as_nanos() as u64,
+        size_bytes: program.size_bytes,
+    };
+    Ok(programs.into_iter().zip(times).map(startup).collect())
 }
 
 fn spawn(program: &Output) -> Result<Duration, String> {

@@ -3,6 +3,7 @@
 //! A rule is a function from a file to what is wrong with it, and each is tested on snippets that break
 //! it. Exceptions stand beside the rule, with a reason, and one that is no longer needed fails too.
 
+mod bench;
 mod confined;
 mod faults;
 mod layers;
