@@ -109,6 +109,31 @@ fn a_recursive_call_stays_a_call() {
     assert_eq!(function.instructions_with("call fastcc i32 @m.f0(").len(), 1, "{}", function.text);
 }
 
+#[test]
+fn a_constant_index_into_a_constant_table_is_the_function_there() {
+    let function = first_of("constant_callee");
+    assert_eq!(function.instructions_with("mul i32").len(), 1, "{}", function.text);
+    for word in [" = load", " = icmp", "call fastcc"] {
+        assert_none(&function.instructions_with(word), &function);
+    }
+}
+
+#[test]
+fn the_only_function_of_a_type_is_inlined_into_calls_through_a_constant_table() {
+    let function = first_of("only_callee");
+    assert_eq!(function.instructions_with("mul i32").len(), 1, "{}", function.text);
+    assert_none(&function.instructions_with("@m.f1("), &function);
+}
+
+#[test]
+fn a_constant_table_is_looked_at_once_and_before_a_loop() {
+    let function = first_of("table_in_loop");
+    let mut in_loops = function.instructions_in_loops();
+    assert!(in_loops.iter().any(|line| line.contains("call fastcc")), "no loop in\n{}", function.text);
+    in_loops.retain(|line| line.contains(" = load"));
+    assert_none(&in_loops, &function);
+}
+
 /// What `trapdoor.rs` relies on to see faults outside of Wasm code.
 #[test]
 fn loops_that_fill_and_copy_become_calls_of_the_library() {

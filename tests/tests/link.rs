@@ -77,6 +77,34 @@ fn both_modules_use_wasi_with_their_own_memory() {
     }
 }
 
+/// Each unit looks at constant tables, says why a call traps and adapts tail calls; all are generated in parts.
+#[test]
+fn what_each_unit_has_for_itself_does_not_clash() {
+    let chain = "local.get 0 i32.const 3 i32.mul i32.add ".repeat(5000);
+    let calls = ["call_indirect", "return_call_indirect"];
+    let func = |number: usize| {
+        let call = calls[number % calls.len()];
+        format!(
+            "(func $f{number} (type $t) i32.const 0 {chain} drop \
+             ({call} (type $t) (local.get 0) (i32.and (local.get 0) (i32.const 1))))"
+        )
+    };
+    let funcs: String = (0..34).map(func).collect();
+    let text = format!(
+        r#"(module (type $t (func (param i32) (result i32))) (table 2 funcref) (elem (i32.const 0) $a $b)
+            (func $a (type $t) (i32.const 1)) (func $b (type $t) (i32.const 10)) {funcs}
+            (func (export "main") (result i32)
+                (i32.add (i32.add (call $f0 (i32.const 0)) (call $f1 (i32.const 1)))
+                    (i32.add (call $f32 (i32.const 1)) (call $f33 (i32.const 0))))))"#
+    );
+    let bench = bench_of(&[("units.wat", &text)]);
+    let output = bench.succeeds(&["units.wat", "-O0", "-v", "-o", "program"]);
+    holds(&output, 0, &["unit 0: code in", "unit 1: code in"]);
+    answers(&bench, 22);
+    bench.succeeds(&["units.wat", "-O1", "-o", "program"]);
+    answers(&bench, 22);
+}
+
 #[test]
 fn env_is_whoever_exports_the_name() {
     let bench = bench_of(&[

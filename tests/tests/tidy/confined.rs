@@ -31,6 +31,7 @@ pub const CONFINED: &[Confined] = &[
             ("translate/address.rs", "linear memory"),
             ("translate/bulk.rs", "bytes of a data segment"),
             ("translate/table.rs", "an element of a table"),
+            ("translate/constant_table.rs", "what is known of an element of a constant table"),
             ("env/module_env.rs", "a field of a structure of the ABI"),
             ("emit/descriptor.rs", "a constant inside of constant text"),
             ("emit/active_data.rs", "an element of the constant list of segments"),

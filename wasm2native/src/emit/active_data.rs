@@ -16,7 +16,7 @@ use crate::env::layout::Word;
 use crate::env::place::{Mutability, Place};
 use crate::error::Result;
 use crate::translate::FuncTranslator;
-use crate::wasm::{ConstOp, DataIndex, DataSegment, MemoryIndex, Module, SegmentMode};
+use crate::wasm::{DataIndex, DataSegment, MemoryIndex, Module, SegmentMode};
 use w2n_abi::VmDataSegment;
 
 /// Shorter runs stay straight code, in which a trap tells the segment.
@@ -58,11 +58,7 @@ pub fn data_runs(module: &Module<'_>) -> Vec<DataRun> {
 /// The memory and the first byte of an active segment whose offset is one constant.
 fn constant_start(segment: &DataSegment<'_>) -> Option<(MemoryIndex, u64)> {
     let SegmentMode::Active { index, offset } = &segment.mode else { return None };
-    match offset.ops.as_slice() {
-        [ConstOp::I32(start)] => Some((*index, u64::from(*start as u32))),
-        [ConstOp::I64(start)] => Some((*index, *start as u64)),
-        _ => None,
-    }
+    Some((*index, offset.as_plain_offset()?))
 }
 
 /// Copies the segments `run` to where they belong in `memory`, and drops them.

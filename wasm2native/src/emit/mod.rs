@@ -16,11 +16,12 @@ mod undefined;
 use std::ops::Range;
 
 use inkwell::context::Context;
-use inkwell::module::{Linkage, Module as LlvmModule};
+use inkwell::module::Module as LlvmModule;
 use inkwell::targets::TargetMachine;
 
 use crate::env::ModuleEnv;
-use crate::env::module_env::EnvSettings;
+use crate::env::constant_table::Column;
+use crate::env::module_env::{EnvSettings, Part};
 use crate::error::{CompileError, Result};
 use crate::options::{CodeOptions, OptLevel};
 use crate::translate::{keep_dead_loads, translate_function};
@@ -92,8 +93,12 @@ pub fn emit_unit<'c>(
     machine: &TargetMachine,
     promote_locals: impl FnOnce(&LlvmModule<'c>) -> Result<()>,
 ) -> Result<LlvmModule<'c>> {
-    let func_linkage = if settings.single_unit { Linkage::Internal } else { Linkage::External };
-    let env_settings = EnvSettings { module, options: settings.code, prefix: settings.prefix, func_linkage };
+    let part = match unit.index {
+        0 if settings.single_unit => Part::Whole,
+        0 => Part::First,
+        _ => Part::Further,
+    };
+    let env_settings = EnvSettings { module, options: settings.code, prefix: settings.prefix, part };
     let name = format!("{}.{}", settings.prefix, unit.index);
     let env = ModuleEnv::new(context, &name, env_settings, machine);
     for defined in unit.funcs.clone() {
@@ -117,6 +122,14 @@ pub fn emit_unit<'c>(
 
 /// What a module has once.
 fn emit_module_parts(env: &ModuleEnv<'_, '_>, settings: &EmitSettings<'_>) -> Result<()> {
+    if env.part == Part::First {
+        // The other units may use them.
+        for table in env.module.constant_tables.keys() {
+            for column in Column::ALL {
+                env.constant_table(*table, column);
+            }
+        }
+    }
     let initialize = init::emit_initialize(env)?;
     let descriptor = descriptor::emit_descriptor(env, settings, initialize)?;
     match settings.role {

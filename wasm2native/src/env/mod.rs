@@ -2,6 +2,7 @@
 
 pub mod alias;
 pub mod branch_weight;
+pub mod constant_table;
 pub mod debug;
 pub mod intrinsic;
 pub mod layout;

@@ -21,6 +21,7 @@ use super::vector_unit::VectorUnit;
 use crate::error::Result;
 use crate::options::{CodeOptions, DebugInfo, OptLevel};
 use crate::wasm::{FuncIndex, Module};
+use w2n_abi::symbol::INTERNAL_SEPARATOR;
 
 /// What a function body may look up.
 pub struct ModuleEnv<'c, 'm> {
@@ -42,8 +43,8 @@ pub struct ModuleEnv<'c, 'm> {
     pub options: &'m CodeOptions,
     /// Debug information, unless there is to be none.
     pub debug: Option<DebugContext<'c>>,
-    /// How functions are linked between the LLVM modules of one Wasm module.
-    func_linkage: Linkage,
+    /// Which of the LLVM modules of one Wasm module this is.
+    pub part: Part,
     funcs: RefCell<HashMap<FuncIndex, FunctionValue<'c>>>,
     tail_forms: RefCell<HashMap<FuncIndex, FunctionValue<'c>>>,
     /// Attributes of every Wasm function.
@@ -61,8 +62,20 @@ pub struct EnvSettings<'m> {
     pub options: &'m CodeOptions,
     /// Prefix of all symbols.
     pub prefix: &'m str,
-    /// Internal when this LLVM module holds all functions, else external (and hidden).
-    pub func_linkage: Linkage,
+    /// Which of its LLVM modules this is.
+    pub part: Part,
+}
+
+/// What of a Wasm module an LLVM module is. Functions and tables are internal to a whole one, and else
+/// hidden symbols.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// All of it.
+    Whole,
+    /// Some of its functions, and all that is there once.
+    First,
+    /// More of its functions.
+    Further,
 }
 
 impl<'c, 'm> ModuleEnv<'c, 'm> {
@@ -73,7 +86,7 @@ impl<'c, 'm> ModuleEnv<'c, 'm> {
         settings: EnvSettings<'m>,
         machine: &'m TargetMachine,
     ) -> Self {
-        let EnvSettings { module, options, prefix, func_linkage } = settings;
+        let EnvSettings { module, options, prefix, part } = settings;
         let llvm = context.create_module(name);
         llvm.set_triple(&machine.get_triple());
         llvm.set_data_layout(&machine.get_target_data().get_data_layout());
@@ -89,7 +102,7 @@ impl<'c, 'm> ModuleEnv<'c, 'm> {
             symbols: Symbols::new(prefix),
             options,
             debug,
-            func_linkage,
+            part,
             funcs: RefCell::default(),
             tail_forms: RefCell::default(),
             attributes: func_attributes(context, options.opt_level),
@@ -123,6 +136,12 @@ impl<'c, 'm> ModuleEnv<'c, 'm> {
         })
     }
 
+    /// The symbol of something that each LLVM module of a Wasm module has for itself. It has the unit's number,
+    /// since what is internal becomes visible where the code of a unit is generated in parts.
+    pub fn unit_symbol(&self, name: &str) -> String {
+        format!("{}{INTERNAL_SEPARATOR}{name}", self.llvm.get_name().to_string_lossy())
+    }
+
     fn declare(&self, symbol: &str, ty: FunctionType<'c>, convention: u32) -> FunctionValue<'c> {
         let value = self.llvm.add_function(symbol, ty, Some(Linkage::External));
         value.as_global_value().set_visibility(GlobalVisibility::Hidden);
@@ -133,7 +152,7 @@ impl<'c, 'm> ModuleEnv<'c, 'm> {
 
     /// Gives a function that is about to get its body the linkage of this LLVM module.
     pub fn mark_defined(&self, func: FunctionValue<'c>) {
-        if self.func_linkage == Linkage::Internal {
+        if self.part == Part::Whole {
             func.as_global_value().set_visibility(GlobalVisibility::Default);
             func.set_linkage(Linkage::Internal);
         }

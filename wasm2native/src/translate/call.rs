@@ -54,13 +54,18 @@ impl<'c> FuncTranslator<'c, '_> {
     }
 
     pub(super) fn translate_call_indirect(&mut self, ty: TypeIndex, table: TableIndex) -> Result<()> {
-        let entry = self.pop_callee_entry(ty, table)?;
-        let func_type = self.env.module.types[ty.index()].clone();
-        let arguments = self.pop_many(func_type.params.len());
-        let code = self.load_entry_pointer(entry, offset_of!(VmTableEntry<Word>, code), "callee_code")?;
-        let instance =
-            self.load_entry_pointer(entry, offset_of!(VmTableEntry<Word>, instance), "callee_instance")?;
-        let results = self.build_indirect_call(&func_type, code, instance, &arguments)?;
+        let index = self.pop_index()?;
+        let results = match self.env.module.constant_tables.get(&table) {
+            Some(content) => self.call_in_constant_table(table, content, index, ty)?,
+            None => {
+                let entry = self.callee_entry(table, index, ty)?;
+                let code =
+                    self.load_entry_pointer(entry, offset_of!(VmTableEntry<Word>, code), "callee_code")?;
+                let instance = offset_of!(VmTableEntry<Word>, instance);
+                let instance = self.load_entry_pointer(entry, instance, "callee_instance")?;
+                self.pop_arguments_and_call(ty, code, instance)?
+            }
+        };
         self.stack.extend(results);
         Ok(())
     }
@@ -68,9 +73,18 @@ impl<'c> FuncTranslator<'c, '_> {
     /// The type of the reference says what the function is, so only null is checked.
     pub(super) fn translate_call_ref(&mut self, ty: TypeIndex) -> Result<()> {
         let reference = self.pop_pointer();
-        let func_type = self.env.module.types[ty.index()].clone();
-        let arguments = self.pop_many(func_type.params.len());
         self.trap_if_null(reference, TrapCode::NullFunctionReference)?;
+        let results = self.pop_arguments_and_call_reference(ty, reference)?;
+        self.stack.extend(results);
+        Ok(())
+    }
+
+    /// Calls the function that `reference` refers to, which is not null.
+    pub(super) fn pop_arguments_and_call_reference(
+        &mut self,
+        ty: TypeIndex,
+        reference: PointerValue<'c>,
+    ) -> Result<Vec<BasicValueEnum<'c>>> {
         let load = |offset: usize, name| {
             Place::At(reference, offset as u32).load_fixed_pointer(
                 self.env,
@@ -81,14 +95,27 @@ impl<'c> FuncTranslator<'c, '_> {
         };
         let code = load(offset_of!(VmFuncRef<Word>, code), "callee_code")?;
         let instance = load(offset_of!(VmFuncRef<Word>, instance), "callee_instance")?;
-        let results = self.build_indirect_call(&func_type, code, instance, &arguments)?;
-        self.stack.extend(results);
-        Ok(())
+        self.pop_arguments_and_call(ty, code, instance)
     }
 
-    /// Pops an index: the entry of the table there, which traps unless it is a function of type `ty`.
-    pub(super) fn pop_callee_entry(&mut self, ty: TypeIndex, table: TableIndex) -> Result<PointerValue<'c>> {
-        let index = self.pop_index()?;
+    pub(super) fn pop_arguments_and_call(
+        &mut self,
+        ty: TypeIndex,
+        code: PointerValue<'c>,
+        instance: PointerValue<'c>,
+    ) -> Result<Vec<BasicValueEnum<'c>>> {
+        let ty = self.env.module.types[ty.index()].clone();
+        let arguments = self.pop_many(ty.params.len());
+        self.build_indirect_call(&ty, code, instance, &arguments)
+    }
+
+    /// The entry at `index` of a table, which traps unless it is a function of type `ty`.
+    pub(super) fn callee_entry(
+        &mut self,
+        table: TableIndex,
+        index: IntValue<'c>,
+        ty: TypeIndex,
+    ) -> Result<PointerValue<'c>> {
         let entry = self.table_element(table, index, TrapCode::UndefinedElement)?;
         self.check_entry_type(entry, ty)?;
         Ok(entry)
@@ -114,7 +141,8 @@ impl<'c> FuncTranslator<'c, '_> {
         self.trap_if_with(differs, |translator| translator.missing_or_mismatched(actual))
     }
 
-    fn missing_or_mismatched(&mut self, actual_type: IntValue<'c>) -> Result<IntValue<'c>> {
+    /// The trap code for an element of this type, as a number that is 0 for null.
+    pub(super) fn missing_or_mismatched(&mut self, actual_type: IntValue<'c>) -> Result<IntValue<'c>> {
         let i32 = self.types().i32;
         let is_null = self.builder.build_int_compare(
             IntPredicate::EQ,

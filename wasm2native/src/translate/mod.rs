@@ -6,6 +6,7 @@
 mod address;
 mod bulk;
 mod call;
+mod constant_table;
 mod control;
 mod control_stack;
 mod convert;

@@ -189,8 +189,7 @@ impl<'c> FuncTranslator<'c, '_> {
         index: IntValue<'c>,
         code: TrapCode,
     ) -> Result<PointerValue<'c>> {
-        let length = self.table_length(table)?;
-        let is_outside = self.builder.build_int_compare(IntPredicate::UGE, index, length, "is_outside")?;
+        let is_outside = self.is_outside(table, index)?;
         self.trap_if(is_outside, code)?;
         let definition = self.table_definition(table)?;
         let elements = Place::At(definition, offset_of!(VmTable<Word>, elements) as u32);
@@ -209,7 +208,16 @@ impl<'c> FuncTranslator<'c, '_> {
         })
     }
 
+    /// Whether a table has no element `index`.
+    pub(super) fn is_outside(&mut self, table: TableIndex, index: IntValue<'c>) -> Result<IntValue<'c>> {
+        let length = self.table_length(table)?;
+        Ok(self.builder.build_int_compare(IntPredicate::UGE, index, length, "is_outside")?)
+    }
+
     fn table_length(&mut self, table: TableIndex) -> Result<IntValue<'c>> {
+        if let Some(content) = self.env.module.constant_tables.get(&table) {
+            return Ok(self.types().i64.const_int(content.elements.len() as u64, false));
+        }
         let definition = self.table_definition(table)?;
         let length = Place::At(definition, offset_of!(VmTable<Word>, length) as u32);
         let i64 = self.types().i64;

@@ -42,19 +42,29 @@ impl<'c> FuncTranslator<'c, '_> {
     }
 
     pub(super) fn translate_return_call_indirect(&mut self, ty: TypeIndex, table: TableIndex) -> Result<()> {
-        let entry = self.pop_callee_entry(ty, table)?;
-        let arguments = self.pop_many(self.env.module.types[ty.index()].params.len());
+        let index = self.pop_index()?;
+        if let Some(content) = self.env.module.constant_tables.get(&table) {
+            return self.return_call_in_constant_table(table, content, index, ty);
+        }
+        let entry = self.callee_entry(table, index, ty)?;
         let reference =
             self.load_entry_pointer(entry, offset_of!(VmTableEntry<Word>, reference), "callee")?;
-        self.build_reference_tail_call(ty, reference, &arguments)?;
-        self.mark_unreachable();
-        Ok(())
+        self.pop_arguments_and_return_call_reference(ty, reference)
     }
 
     pub(super) fn translate_return_call_ref(&mut self, ty: TypeIndex) -> Result<()> {
         let reference = self.pop_pointer();
-        let arguments = self.pop_many(self.env.module.types[ty.index()].params.len());
         self.trap_if_null(reference, TrapCode::NullFunctionReference)?;
+        self.pop_arguments_and_return_call_reference(ty, reference)
+    }
+
+    /// Calls the function that `reference` refers to, which is not null, and returns what it does.
+    pub(super) fn pop_arguments_and_return_call_reference(
+        &mut self,
+        ty: TypeIndex,
+        reference: PointerValue<'c>,
+    ) -> Result<()> {
+        let arguments = self.pop_many(self.env.module.types[ty.index()].params.len());
         self.build_reference_tail_call(ty, reference, &arguments)?;
         self.mark_unreachable();
         Ok(())
@@ -110,7 +120,7 @@ impl<'c> FuncTranslator<'c, '_> {
     /// in the ordinary convention. Made at its first use.
     fn tail_adapter(&self, ty: TypeIndex) -> Result<FunctionValue<'c>> {
         let env = self.env;
-        let name = env.symbols.internal(&format!("tail_adapter.{}", ty.0));
+        let name = env.unit_symbol(&format!("tail_adapter.{}", ty.0));
         if let Some(adapter) = env.llvm.get_function(&name) {
             return Ok(adapter);
         }

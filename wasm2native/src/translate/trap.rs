@@ -39,13 +39,24 @@ impl<'c> FuncTranslator<'c, '_> {
 
     /// `unreachable`
     pub(super) fn translate_unreachable(&mut self) -> Result<()> {
+        self.keep_call_before_unreachable();
         let code = self.trap_code(TrapCode::Unreachable);
         self.build_trap(code)?;
         self.mark_unreachable();
         Ok(())
     }
 
-    fn build_trap(&mut self, code: IntValue<'c>) -> Result<()> {
+    /// Compilers put an `unreachable` behind a call that does not come back, such as `abort`. Merged with equal
+    /// calls, of functions that were inlined, it would not tell where it was made.
+    fn keep_call_before_unreachable(&self) {
+        let last = self.current_block().get_last_instruction();
+        if let Some(Ok(call)) = last.map(CallSiteValue::try_from) {
+            call.add_attribute(AttributeLoc::Function, self.env.enum_attribute("nomerge"));
+        }
+    }
+
+    /// Traps with `code`, and ends the block.
+    pub(super) fn build_trap(&mut self, code: IntValue<'c>) -> Result<()> {
         self.call_runtime_noreturn(RtFunc::Trap, &[self.instance.into(), code.into()])
     }
 

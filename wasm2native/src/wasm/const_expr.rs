@@ -78,4 +78,13 @@ impl ConstExpr {
             _ => None,
         }
     }
+
+    /// The offset that the expression is, if it is one constant.
+    pub fn as_plain_offset(&self) -> Option<u64> {
+        match self.ops.as_slice() {
+            [ConstOp::I32(start)] => Some(u64::from(*start as u32)),
+            [ConstOp::I64(start)] => Some(*start as u64),
+            _ => None,
+        }
+    }
 }

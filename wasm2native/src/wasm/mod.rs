@@ -4,6 +4,7 @@
 
 mod branch_hints;
 mod const_expr;
+mod constant_table;
 mod features;
 mod index;
 mod matching;
@@ -14,6 +15,7 @@ mod rec_group;
 
 pub use branch_hints::{BranchHint, BranchHints};
 pub use const_expr::{ConstExpr, ConstOp};
+pub use constant_table::{ConstantTable, Origin};
 pub use features::{SUPPORTED_FEATURES, refused_proposals};
 pub use index::{
     DataIndex, DefinedFuncIndex, ElementIndex, ExportIndex, FuncIndex, GlobalIndex, MemoryIndex, ModuleIndex,

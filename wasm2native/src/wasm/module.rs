@@ -1,12 +1,13 @@
 //! A validated module: all that later phases need, with index spaces joined (imports first).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use wasmparser::{AbstractHeapType, FunctionBody, HeapType, RefType, UnpackedIndex, ValType};
 
 use super::branch_hints::BranchHints;
 use super::const_expr::ConstExpr;
+use super::constant_table::ConstantTable;
 use super::index::{DefinedFuncIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TypeIndex};
 use super::names::Names;
 use super::rec_group::Identity;
@@ -34,6 +35,8 @@ pub struct Module<'a> {
     pub tables: Vec<TableType>,
     /// Initial elements of those tables that do not start with nulls.
     pub table_inits: Vec<(TableIndex, ConstExpr)>,
+    /// Tables of which the content is known.
+    pub constant_tables: BTreeMap<TableIndex, ConstantTable>,
     /// All memories, imports first.
     pub memories: Vec<MemoryType>,
     /// All globals, imports first.

@@ -1,14 +1,17 @@
 //! Reads and validates a module, section by section.
 
+use std::collections::BTreeSet;
+
 use wasmparser::{
     BinaryReaderError, DataKind, ElementKind, ExternalKind, FuncToValidate, FuncValidatorAllocations,
     FunctionBody, KnownCustom, Operator, Parser, Payload, TableInit, TypeRef, ValidPayload, Validator,
-    ValidatorResources, WasmFeatures,
+    ValidatorResources,
 };
 
 use super::branch_hints::BranchHints;
 use super::const_expr::ConstExpr;
-use super::features::{MODULE_FEATURES, SUPPORTED_FEATURES, needed_proposals};
+use super::constant_table::constant_tables;
+use super::features::{COMMON_FEATURES, MODULE_FEATURES, SUPPORTED_FEATURES, needed_proposals};
 use super::index::{DefinedFuncIndex, FuncIndex, MemoryIndex, TableIndex};
 use super::module::*;
 use super::names::Names;
@@ -23,6 +26,7 @@ pub fn parse<'a>(bytes: &'a [u8], file_stem: &str) -> Result<Module<'a>> {
     reader.module.name = file_stem.to_owned();
     reader.read(bytes).map_err(|error| reader.explain(error, bytes))?;
     let mut module = reader.module;
+    module.constant_tables = constant_tables(&module, &reader.written_tables);
     if let Some(name) = module.names.module {
         module.name = name.to_owned();
     }
@@ -41,6 +45,8 @@ pub(super) fn malformed(error: BinaryReaderError) -> CompileError {
 struct ModuleReader<'a> {
     module: Module<'a>,
     rec_groups: RecGroups,
+    /// Tables that some function body writes.
+    written_tables: BTreeSet<TableIndex>,
     /// Function being validated, for errors.
     current_func: Option<FuncIndex>,
 }
@@ -61,7 +67,7 @@ impl<'a> ModuleReader<'a> {
         Ok(())
     }
 
-    /// Validates a body, and notes whether it makes tail calls.
+    /// Validates a body, and notes whether it makes tail calls and which tables it writes.
     fn validate_body(
         &mut self,
         func: FuncToValidate<ValidatorResources>,
@@ -69,21 +75,43 @@ impl<'a> ModuleReader<'a> {
         allocations: FuncValidatorAllocations,
     ) -> Result<FuncValidatorAllocations> {
         let index = FuncIndex(func.index);
-        // Most bodies are valid without the proposals that have tail calls, and need not be searched for them.
-        let with_tail_calls = WasmFeatures::TAIL_CALL.union(WasmFeatures::FUNCTION_REFERENCES);
+        // Most bodies are valid without the proposals that have such operators, and need not be searched for them.
         let resources = func.resources.clone();
-        let features = SUPPORTED_FEATURES.difference(with_tail_calls);
-        let mut validator = FuncToValidate { resources, features, ..func }.into_validator(allocations);
+        let common = FuncToValidate { resources, features: COMMON_FEATURES, ..func };
+        let mut validator = common.into_validator(allocations);
         if validator.validate(body).is_ok() {
             return Ok(validator.into_allocations());
         }
         let func = FuncToValidate { features: SUPPORTED_FEATURES, ..func };
         let mut validator = func.into_validator(validator.into_allocations());
         validator.validate(body).map_err(malformed)?;
-        if makes_tail_calls(body).map_err(malformed)? {
-            self.module.tail_callers.insert(index);
-        }
+        self.note_operators(index, body).map_err(malformed)?;
         Ok(validator.into_allocations())
+    }
+
+    fn note_operators(
+        &mut self,
+        func: FuncIndex,
+        body: &FunctionBody<'_>,
+    ) -> std::result::Result<(), BinaryReaderError> {
+        for operator in body.get_operators_reader()? {
+            match operator? {
+                Operator::ReturnCall { .. }
+                | Operator::ReturnCallIndirect { .. }
+                | Operator::ReturnCallRef { .. } => {
+                    self.module.tail_callers.insert(func);
+                }
+                Operator::TableSet { table }
+                | Operator::TableGrow { table }
+                | Operator::TableFill { table }
+                | Operator::TableInit { table, .. }
+                | Operator::TableCopy { dst_table: table, .. } => {
+                    self.written_tables.insert(TableIndex(table));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     fn read_payload(&mut self, payload: Payload<'a>) -> Result<()> {
@@ -298,18 +326,6 @@ impl<'a> ModuleReader<'a> {
             None => error,
         }
     }
-}
-
-fn makes_tail_calls(body: &FunctionBody<'_>) -> std::result::Result<bool, BinaryReaderError> {
-    for operator in body.get_operators_reader()? {
-        if let Operator::ReturnCall { .. }
-        | Operator::ReturnCallIndirect { .. }
-        | Operator::ReturnCallRef { .. } = operator?
-        {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 /// Looks for the name of a function in a module that did not validate, so that the error can give it.
