@@ -98,6 +98,17 @@ fn a_sum_over_an_array_is_vectorised() {
     assert!(in_loops.iter().any(|line| line.contains("phi <4 x i32>")), "{}", function.text);
 }
 
+/// Only the copy of each loop has the check.
+#[test]
+fn a_loop_with_bounds_checks_is_vectorised_without_them() {
+    let functions = optimised("ir/optimised/checked_loop.wat");
+    assert_eq!(bounds_checks(&functions), [1, 1, 1], "{functions:#?}");
+    for function in functions {
+        let in_loops = function.instructions_in_loops();
+        assert!(in_loops.iter().any(|line| line.contains("<4 x i32>")), "{}", function.text);
+    }
+}
+
 #[test]
 fn neighbours_that_are_treated_alike_become_a_vector() {
     let function = first_of("vectorised_pair");

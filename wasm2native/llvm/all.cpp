@@ -11,6 +11,7 @@
 #include "huge_functions.cpp"
 #include "pipeline.cpp"
 #include "remark.cpp"
+#include "removable_checks.cpp"
 #include "reroll.cpp"
 #include "shards.cpp"
 #include "wrap_versioning.cpp"
