@@ -62,11 +62,51 @@ fn a_second_check_of_the_same_address_is_elided() {
     assert_eq!(function.instructions_with("icmp").len(), 1, "{}", function.text);
 }
 
+/// Bounds checks that are left in each function.
+fn bounds_checks(functions: &[IrFunction]) -> Vec<usize> {
+    functions.iter().map(|function| function.instructions_with("@w2n_trap_memory(").len()).collect()
+}
+
+/// The last function reaches further behind the call than before it.
+#[test]
+fn a_check_stands_for_later_ones_across_calls() {
+    let functions = optimised("ir/optimised/dominated_check.wat");
+    assert_eq!(bounds_checks(&functions), [1, 1, 1, 2], "{functions:#?}");
+    let lengths = |function: &IrFunction| function.instructions_with("memory length").len();
+    assert_eq!(functions.iter().map(lengths).collect::<Vec<_>>(), [1, 1, 1, 2], "{functions:#?}");
+}
+
+#[test]
+fn what_is_below_the_least_length_is_not_checked() {
+    let functions = optimised("ir/optimised/least_length.wat");
+    assert_eq!(bounds_checks(&functions), [0, 1, 2], "{functions:#?}");
+    let stores = functions[0].instructions_with("store i32");
+    assert_eq!(stores.len(), 2, "{functions:#?}");
+}
+
+#[test]
+fn a_store_to_a_global_changes_no_length() {
+    let function = optimised("ir/optimised/least_length.wat").remove(2);
+    assert_eq!(function.instructions_with("store i32").len(), 3, "{}", function.text);
+    assert_eq!(function.instructions_with("memory length").len(), 1, "{}", function.text);
+}
+
 #[test]
 fn a_sum_over_an_array_is_vectorised() {
     let function = first_of("vectorised_sum");
     let in_loops = function.instructions_in_loops();
     assert!(in_loops.iter().any(|line| line.contains("phi <4 x i32>")), "{}", function.text);
+}
+
+/// Only the copy of each loop has the check.
+#[test]
+fn a_loop_with_bounds_checks_is_vectorised_without_them() {
+    let functions = optimised("ir/optimised/checked_loop.wat");
+    assert_eq!(bounds_checks(&functions), [1, 1, 1], "{functions:#?}");
+    for function in functions {
+        let in_loops = function.instructions_in_loops();
+        assert!(in_loops.iter().any(|line| line.contains("<4 x i32>")), "{}", function.text);
+    }
 }
 
 #[test]

@@ -1,11 +1,14 @@
 //! Versioned loops access what the guest said, and nothing else.
 //!
 //! How: generated loops run in wasmi, at -O0 and at -O2 and -O3, with arguments at the edges of the
-//! address space; results, traps and every touched byte must be equal, and pages around the reservation
-//! stay as they were. Then each part of the check is broken in turn, and this very test must notice.
+//! address space and of the memory; results, traps and every touched byte must be equal, and pages around the
+//! reservation stay as they were. With software checks the memory is compared after traps too, and what is
+//! behind its end is accessible, so that an access which was not checked shows. Then each part of the check
+//! is broken in turn, and this very test must notice.
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::Mutex;
 
 use fastrand::Rng;
 use w2n_tests::corpus::run_to_end;
@@ -14,7 +17,7 @@ use w2n_tests::loops::canary::Canaries;
 use w2n_tests::loops::compare::{Stats, compare, compare_call};
 use w2n_tests::loops::engine::{Outcome, Runner, compile, only_module};
 use w2n_tests::loops::fault::{FAULTS, FaultyPasses, Input};
-use w2n_tests::loops::generate::{GuestLoop, Memory};
+use w2n_tests::loops::generate::{GuestLoop, Index, Memory};
 use w2n_tests::loops::text;
 use w2n_tests::program::compiler;
 use wasm2native::options::{BoundsChecks, CodeOptions, OptLevel};
@@ -37,6 +40,20 @@ fn draw_loops(seed: u64) -> Vec<GuestLoop> {
     (0..LOOPS).map(|_| GuestLoop::draw(&mut rng)).collect()
 }
 
+fn is_guarded(memory: Memory, bounds_checks: BoundsChecks) -> bool {
+    memory.index() == Index::I32 && bounds_checks == BoundsChecks::Guard
+}
+
+fn runner(module: &w2n_tests::host::Module, memory: Memory, bounds_checks: BoundsChecks) -> Runner {
+    match is_guarded(memory, bounds_checks) {
+        true => Runner::native(module),
+        false => Runner::software(module),
+    }
+}
+
+/// Held while memories are made: another's might go between the canaries.
+static MEMORIES: Mutex<()> = Mutex::new(());
+
 /// Runs the module of `seed` everywhere.
 fn compare_module(seed: u64, memory: Memory) -> Result<Stats, String> {
     let loops = draw_loops(seed);
@@ -48,11 +65,12 @@ fn compare_module(seed: u64, memory: Memory) -> Result<Stats, String> {
         (OptLevel::O2, BoundsChecks::Guard),
         (OptLevel::O3, BoundsChecks::Guard),
         (OptLevel::O2, BoundsChecks::Software),
+        (OptLevel::O3, BoundsChecks::Software),
     ] {
         let modules = compile(std::slice::from_ref(&bytes), &options(opt_level, bounds_checks))?;
         let canaries = Canaries::new();
-        let runner = Runner::native(&modules[0]);
-        if bounds_checks == BoundsChecks::Guard {
+        let runner = runner(&modules[0], memory, bounds_checks);
+        if is_guarded(memory, bounds_checks) {
             let base = runner.memory_base().expect("the memory is ours");
             assert!(canaries.enclose(base), "the memory is not between its canaries");
             all_canaries.push(canaries);
@@ -68,6 +86,7 @@ fn compare_module(seed: u64, memory: Memory) -> Result<Stats, String> {
 
 #[test]
 fn generated_loops_do_the_same_everywhere() {
+    let _alone = MEMORIES.lock();
     let modules = std::env::var("W2N_LOOP_MODULES").map_or(MODULES, |text| text.parse().expect("a number"));
     let mut stats = Stats::default();
     for seed in 0..modules {
@@ -79,7 +98,7 @@ fn generated_loops_do_the_same_everywhere() {
         }
     }
     println!("{stats:?}");
-    let calls = (modules as usize) * 2 * LOOPS * CALLS;
+    let calls = (modules as usize) * Memory::ALL.len() * LOOPS * CALLS;
     assert_eq!(stats.returned + stats.trapped, calls);
     assert!(stats.returned * 3 > calls, "too few calls come to their end: {stats:?}");
     assert!(stats.trapped * 10 > calls, "too few calls trap: {stats:?}");
@@ -118,15 +137,15 @@ fn loops_are_not_copied_for_size() {
     }
 }
 
-/// The trap must be where the guest's own arithmetic gets, after a wrap.
-fn check_very_long_loop(module: &w2n_tests::host::Module) -> Result<(), String> {
-    let (guest_loop, arguments) = GuestLoop::longer_than_the_address_space();
-    let mut runners = [("native".to_owned(), Runner::native(module))];
-    let outcome = compare_call(&guest_loop, 0, &arguments, &mut runners, Memory::AlmostFull)?;
+/// The trap must be where the guest's own arithmetic gets.
+fn check_very_long_loop(runner: Runner, memory: Memory) -> Result<(), String> {
+    let (guest_loop, arguments) = GuestLoop::longer_than_the_address_space(memory);
+    let mut runners = [("native".to_owned(), runner)];
+    let outcome = compare_call(&guest_loop, 0, &arguments, &mut runners, memory)?;
     let mut expected = None;
     guest_loop.touched(&arguments, |address, _| {
         expected = Some(address);
-        address < Memory::AlmostFull.bytes()
+        address < memory.bytes()
     });
     let actual = runners[0].1.fault_address();
     match outcome == Outcome::OutOfBounds && actual == expected {
@@ -137,38 +156,60 @@ fn check_very_long_loop(module: &w2n_tests::host::Module) -> Result<(), String> 
 
 #[test]
 fn more_iterations_than_addresses() {
-    let bytes = text::module(&[GuestLoop::longer_than_the_address_space().0], Memory::AlmostFull);
-    for opt_level in [OptLevel::O0, OptLevel::O2] {
-        let modules =
-            compile(std::slice::from_ref(&bytes), &options(opt_level, BoundsChecks::Guard)).unwrap();
-        check_very_long_loop(&modules[0]).unwrap();
+    let _alone = MEMORIES.lock();
+    for memory in [Memory::AlmostFull, Memory::Small64] {
+        let bytes = text::module(&[GuestLoop::longer_than_the_address_space(memory).0], memory);
+        for opt_level in [OptLevel::O0, OptLevel::O2] {
+            for bounds_checks in [BoundsChecks::Guard, BoundsChecks::Software] {
+                let modules =
+                    compile(std::slice::from_ref(&bytes), &options(opt_level, bounds_checks)).unwrap();
+                check_very_long_loop(runner(&modules[0], memory, bounds_checks), memory).unwrap();
+            }
+        }
     }
 }
 
 /// What planted faults must be found with.
 #[derive(Clone, Copy, Debug)]
-enum Subject {
+struct Subject {
+    guest: Guest,
+    bounds_checks: BoundsChecks,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Guest {
     /// [`GuestLoop::longer_than_the_address_space`]
-    VeryLongLoop,
+    VeryLongLoop(Memory),
     /// The module of a seed.
     Drawn(u64, Memory),
 }
 
-const SUBJECTS: [Subject; 5] = [
-    Subject::VeryLongLoop,
-    Subject::Drawn(0, Memory::Full),
-    Subject::Drawn(0, Memory::Small),
-    Subject::Drawn(2, Memory::Full),
-    Subject::Drawn(2, Memory::Small),
+const fn subject(guest: Guest, bounds_checks: BoundsChecks) -> Subject {
+    Subject { guest, bounds_checks }
+}
+
+const SUBJECTS: [Subject; 12] = [
+    subject(Guest::VeryLongLoop(Memory::AlmostFull), BoundsChecks::Guard),
+    subject(Guest::Drawn(0, Memory::Full), BoundsChecks::Guard),
+    subject(Guest::Drawn(0, Memory::Small), BoundsChecks::Guard),
+    subject(Guest::Drawn(2, Memory::Full), BoundsChecks::Guard),
+    subject(Guest::Drawn(2, Memory::Small), BoundsChecks::Guard),
+    subject(Guest::Drawn(0, Memory::Small), BoundsChecks::Software),
+    subject(Guest::Drawn(0, Memory::Full), BoundsChecks::Software),
+    subject(Guest::Drawn(2, Memory::Small), BoundsChecks::Software),
+    subject(Guest::Drawn(2, Memory::Full), BoundsChecks::Software),
+    subject(Guest::VeryLongLoop(Memory::Small64), BoundsChecks::Software),
+    subject(Guest::Drawn(0, Memory::Small64), BoundsChecks::Software),
+    subject(Guest::Drawn(2, Memory::Small64), BoundsChecks::Software),
 ];
 
 impl Subject {
     fn bytes(self) -> Vec<u8> {
-        match self {
-            Self::VeryLongLoop => {
-                text::module(&[GuestLoop::longer_than_the_address_space().0], Memory::AlmostFull)
+        match self.guest {
+            Guest::VeryLongLoop(memory) => {
+                text::module(&[GuestLoop::longer_than_the_address_space(memory).0], memory)
             }
-            Self::Drawn(seed, memory) => text::module(&draw_loops(seed), memory),
+            Guest::Drawn(seed, memory) => text::module(&draw_loops(seed), memory),
         }
     }
 
@@ -176,10 +217,12 @@ impl Subject {
     /// is the first test's to prove, with an interpreter that would take 4 GiB here.
     fn check(self, library: &Path, reference: &Path) -> Result<(), String> {
         let module = only_module(&Library::open(library)?)?;
-        let Self::Drawn(seed, memory) = self else { return check_very_long_loop(&module) };
+        let (Guest::VeryLongLoop(memory) | Guest::Drawn(_, memory)) = self.guest;
+        let compiled = runner(&module, memory, self.bounds_checks);
+        let Guest::Drawn(seed, memory) = self.guest else { return check_very_long_loop(compiled, memory) };
         let mut runners = [
             ("reference".to_owned(), Runner::native(&only_module(&Library::open(reference)?)?)),
-            ("compiled".to_owned(), Runner::native(&module)),
+            ("compiled".to_owned(), compiled),
         ];
         compare(&draw_loops(seed), &mut runners, memory, 2 * CALLS, &mut Rng::with_seed(seed)).map(drop)
     }
@@ -213,7 +256,7 @@ fn planted_faults_are_found() {
     for (number, subject) in SUBJECTS.iter().enumerate() {
         let dir = dir.path().join(number.to_string());
         std::fs::create_dir(&dir).unwrap();
-        inputs.push(Input::new(&subject.bytes(), &dir).unwrap());
+        inputs.push(Input::new(&subject.bytes(), subject.bounds_checks, &dir).unwrap());
     }
     // What is wrong with a subject, if anything is.
     let check = |fault: Option<&str>, subject: usize| {

@@ -1,4 +1,4 @@
-//! Guest addresses of one loop in groups, and the check that a group's addresses never wrap.
+//! Guest addresses of one loop in groups, and the checks that they never wrap and end where they must.
 
 #include "address_group.h"
 
@@ -24,24 +24,31 @@ std::optional<int64_t> distanceInGroup(const AddressGroup &group, const SCEV *st
     return span <= kMaxSpan ? std::optional(distance) : std::nullopt;
 }
 
-void addMember(SmallVectorImpl<AddressGroup> &groups, ZExtInst *extension, const SCEV *start, int64_t step,
-               ScalarEvolution &evolution) {
-    for (AddressGroup &group : groups) {
+} // namespace
+
+std::optional<PlaceInGroup> placeInGroup(Value *index, SmallVectorImpl<AddressGroup> &groups, Loop &loop,
+                                         ScalarEvolution &evolution) {
+    auto *recurrence = dyn_cast<SCEVAddRecExpr>(evolution.getSCEV(index));
+    if (!recurrence || recurrence->getLoop() != &loop || !recurrence->isAffine())
+        return std::nullopt;
+    auto *constant = dyn_cast<SCEVConstant>(recurrence->getStepRecurrence(evolution));
+    // A step of -2^31 is its own negation; no real loop has it.
+    if (!constant || constant->getAPInt().isMinSignedValue())
+        return std::nullopt;
+    int64_t step = constant->getAPInt().getSExtValue();
+    for (unsigned number = 0; number < groups.size(); ++number) {
+        AddressGroup &group = groups[number];
         if (group.step != step)
             continue;
-        if (auto distance = distanceInGroup(group, start, evolution)) {
-            group.members.push_back({extension, *distance});
+        if (auto distance = distanceInGroup(group, recurrence->getStart(), evolution)) {
             group.lowest = std::min(group.lowest, *distance);
             group.highest = std::max(group.highest, *distance);
-            return;
+            return PlaceInGroup{number, *distance};
         }
     }
-    AddressGroup group{start, step};
-    group.members.push_back({extension, 0});
-    groups.push_back(std::move(group));
+    groups.push_back(AddressGroup{recurrence->getStart(), step});
+    return PlaceInGroup{unsigned(groups.size() - 1), 0};
 }
-
-} // namespace
 
 SmallVector<AddressGroup, 8> groupAddresses(Loop &loop, ScalarEvolution &evolution) {
     SmallVector<AddressGroup, 8> groups;
@@ -51,14 +58,8 @@ SmallVector<AddressGroup, 8> groupAddresses(Loop &loop, ScalarEvolution &evoluti
             if (!extension || !extension->getType()->isIntegerTy(64) ||
                 !extension->getSrcTy()->isIntegerTy(32))
                 continue;
-            auto *index = dyn_cast<SCEVAddRecExpr>(evolution.getSCEV(extension->getOperand(0)));
-            if (!index || index->getLoop() != &loop || !index->isAffine())
-                continue;
-            auto *step = dyn_cast<SCEVConstant>(index->getStepRecurrence(evolution));
-            // A step of -2^31 is its own negation; no real loop has it.
-            if (!step || step->getAPInt().isMinSignedValue())
-                continue;
-            addMember(groups, extension, index->getStart(), step->getAPInt().getSExtValue(), evolution);
+            if (auto place = placeInGroup(extension->getOperand(0), groups, loop, evolution))
+                groups[place->group].members.push_back({extension, place->distance});
         }
     }
     return groups;
@@ -112,6 +113,56 @@ Value *emitNoWrapCheck(const AddressGroup &group, Value *lowestStart, Value *las
     Value *falls = builder.CreateICmpULE(way, lowestStart, "falls");
     Value *fits = builder.CreateICmpULE(lowestStart, constant(limit), "fits");
     return builder.CreateAnd(isShort, builder.CreateAnd(falls, fits), "no_wrap");
+}
+
+static Value *wideLimit(const End &end, IRBuilderBase &builder) {
+    return builder.CreateZExt(frozen(end.limit, builder), builder.getInt64Ty(), "limit");
+}
+
+// Proof that the checks of ends are sufficient.
+//
+// Let M = limit and R = reach < 2^63. Where no address wraps, the lowest member has the address z + k*s in
+// iteration k, and each comparison of a member with M is `z + k*s + r <= M` with r <= R: so it is enough that
+// z + k*s + R <= M for the greatest z + k*s, which is that of k = t if s > 0 and that of k = 0 if s < 0:
+//
+//   s > 0:  z + t*s + R <= M      s < 0:  z + R <= M                                   (ends)
+//
+// Where (rises) and (short) hold, z + t*s < A, and z < A always: the sums are below 2^32 + 2^63. Where
+// they do not hold, the whole check is false whatever this part of it is. M is loaded before the loop; in the
+// loop it is the same, or larger if another instance has grown the memory since.
+Value *emitEndCheck(const AddressGroup &group, const End &end, Value *lowestStart, Value *lastIteration,
+                    IRBuilderBase &builder) {
+    Value *way = builder.CreateMul(lastIteration, builder.getInt64(group.step));
+    Value *inLastIteration = builder.CreateAdd(lowestStart, way);
+    bool isRising = group.step > 0;
+    Value *greatest = isRising ? inLastIteration : lowestStart;
+    Value *last = builder.CreateAdd(greatest, builder.getInt64(end.reach), "last_end");
+    return builder.CreateICmpULE(last, wideLimit(end, builder), "ends");
+}
+
+// The same for an address x(k) = z + k*s of 64 bits, which may wrap at 2^64. With t < A (short) the product
+// w = t*|s| is below 2^63, and w + R below 2^64.
+//
+//   s >= 0: no wrap, and z + w + R <= M   <=>  w + R <= M  and  z <= M - (w + R)       (fits, ends)
+//   s < 0:  no wrap                       <=>  w <= z                                  (falls)
+//           and z + R <= M                <=>  R <= M  and  z <= M - R                 (fits, ends)
+//
+// For s >= 0 the first says that z + w is at most M, which is below 2^64, so no x(k) wraps. Where (fits) does
+// not hold, the difference wraps, and the check is false whatever (ends) is.
+Value *emitWideEndCheck(Value *start, int64_t step, const End &end, Value *lastIteration,
+                        IRBuilderBase &builder) {
+    Value *limit = wideLimit(end, builder);
+    Value *isShort = builder.CreateICmpULT(lastIteration, builder.getInt64(kAddressSpace), "is_short");
+    Value *way = builder.CreateMul(lastIteration, builder.getInt64(step < 0 ? -step : step), "way");
+    Value *need = builder.getInt64(end.reach);
+    Value *falls = builder.getTrue();
+    if (step < 0)
+        falls = builder.CreateICmpULE(way, start, "falls");
+    else
+        need = builder.CreateAdd(way, need, "need");
+    Value *fits = builder.CreateICmpULE(need, limit, "fits");
+    Value *ends = builder.CreateICmpULE(start, builder.CreateSub(limit, need, "room"), "ends");
+    return builder.CreateAnd(builder.CreateAnd(isShort, falls), builder.CreateAnd(fits, ends), "stays_inside");
 }
 
 } // namespace w2n

@@ -1,4 +1,4 @@
-//! Guest addresses of one loop in groups, and the check that a group's addresses never wrap.
+//! Guest addresses of one loop in groups, and the checks that they never wrap and end where they must.
 //!
 //! The rule to know: everything that decides which addresses the fast loop may form is in this pair of
 //! files, and nothing of it depends on what the guest does with the loop.
@@ -19,16 +19,27 @@ struct Member {
     int64_t distance;
 };
 
+/// What addresses of a group are compared with before each access: with `low` for the group's lowest address,
+/// `low + reach <= limit` as numbers without a limit.
+struct End {
+    /// Of up to 64 bits.
+    llvm::Value *limit;
+    /// Below 2^63; the greatest of all comparisons of members with this limit.
+    uint64_t reach;
+};
+
 /// Addresses of one loop that advance together, at constant distances from each other.
 struct AddressGroup {
     /// 32-bit address of the first member, in iteration 0.
     const llvm::SCEV *start;
     /// Bytes per iteration, as a signed 32-bit number; never 0.
     int64_t step;
-    /// Least and greatest distance of a member. `highest - lowest` is at most `kMaxSpan`.
+    /// Least and greatest distance of a member or of an address that is only compared. `highest - lowest` is
+    /// at most `kMaxSpan`.
     int64_t lowest = 0;
     int64_t highest = 0;
     llvm::SmallVector<Member, 8> members;
+    llvm::SmallVector<End, 2> ends;
 
     /// Bytes between the lowest and the highest member in one iteration.
     uint64_t span() const { return uint64_t(highest - lowest); }
@@ -36,6 +47,18 @@ struct AddressGroup {
 
 /// Members further apart than this go into groups of their own.
 inline constexpr int64_t kMaxSpan = int64_t(1) << 26;
+
+/// Where a 32-bit value of a loop is among the groups.
+struct PlaceInGroup {
+    /// Number of the group.
+    unsigned group;
+    int64_t distance;
+};
+
+/// Finds `index`, an i32, a place, in a new group if none is near; or none, if it is not affine in 32 bits
+/// with a constant step.
+std::optional<PlaceInGroup> placeInGroup(llvm::Value *index, llvm::SmallVectorImpl<AddressGroup> &groups,
+                                         llvm::Loop &loop, llvm::ScalarEvolution &evolution);
 
 /// Puts the address computations of `loop` into groups. Computations that are not affine in 32 bits
 /// with a constant step are left out.
@@ -54,5 +77,15 @@ llvm::Value *emitLowestStart(const AddressGroup &group, llvm::SCEVExpander &expa
 /// 0 .. `lastIteration` (64 bits, unsigned), given its `lowestStart`.
 llvm::Value *emitNoWrapCheck(const AddressGroup &group, llvm::Value *lowestStart,
                              llvm::Value *lastIteration, llvm::IRBuilderBase &builder);
+
+/// Emits the check that all comparisons of the group with `end` hold in the iterations 0 .. `lastIteration`:
+/// an i1 that means it only where `emitNoWrapCheck` holds too.
+llvm::Value *emitEndCheck(const AddressGroup &group, const End &end, llvm::Value *lowestStart,
+                          llvm::Value *lastIteration, llvm::IRBuilderBase &builder);
+
+/// Emits the check that an address of 64 bits which starts at `start` and advances by `step`, below 2^31 in
+/// absolute value, does not wrap and that `address + reach <= limit` in the iterations 0 .. `lastIteration`.
+llvm::Value *emitWideEndCheck(llvm::Value *start, int64_t step, const End &end, llvm::Value *lastIteration,
+                              llvm::IRBuilderBase &builder);
 
 } // namespace w2n

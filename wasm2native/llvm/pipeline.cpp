@@ -5,6 +5,7 @@
 #include "pipeline.h"
 
 #include "alias_versioning.h"
+#include "dominated_checks.h"
 #include "extended_indices.h"
 #include "huge_functions.h"
 #include "llvm-c/Core.h"
@@ -23,6 +24,9 @@ using namespace llvm;
 namespace w2n {
 
 void addPasses(PassBuilder &builder) {
+    // Behind GVN, so that equal indices are one value, and before what takes dead branches away.
+    builder.registerScalarOptimizerLateEPCallback(
+        [](FunctionPassManager &passes, OptimizationLevel) { passes.addPass(DominatedChecks()); });
     builder.registerVectorizerStartEPCallback([](FunctionPassManager &passes, OptimizationLevel level) {
         // At -O1 speed of compilation counts, at -Os and -Oz size: a loop is not copied.
         if (level != OptimizationLevel::O2 && level != OptimizationLevel::O3)

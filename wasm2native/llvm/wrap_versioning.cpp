@@ -14,6 +14,9 @@
 //! number that it runs, whatever LLVM's analysis believed. LLVM vectorises it also where the guest's own
 //! exit test (`i != n` with a step of 2) would be too little to go by.
 //!
+//! Bounds checks are other ways out of a loop. Those that the check in front can stand for are not in the fast
+//! loop (removable_checks.h); a loop with any other way out is left alone.
+//!
 //! Each group of addresses gets a base pointer of its own, made from an integer: LLVM then takes them for
 //! different objects when it groups its alias checks, where one memory base for all would make every
 //! check fail.
@@ -36,6 +39,7 @@
 #include "llvm/Transforms/Utils/LoopSimplify.h"
 #include "llvm/Transforms/Utils/LoopUtils.h"
 #include "llvm/Transforms/Utils/UnrollLoop.h"
+#include "removable_checks.h"
 
 using namespace llvm;
 
@@ -73,6 +77,8 @@ struct Candidate {
     const SCEV *lastIteration;
     SmallVector<const SCEVPredicate *, 4> assumptions;
     SmallVector<AddressGroup, 8> groups;
+    /// What leaves the loop elsewhere than at its end; the fast loop has none of it.
+    RemovableChecks checks;
     unsigned instructions;
     /// Whether the guest's compiler seems to have unrolled it.
     bool isUnrolled = false;
@@ -180,37 +186,54 @@ bool isCheapAndSafe(const SCEV *value, const Candidate &candidate, SCEVExpander 
            !expander.isHighCostExpansion(value, &candidate.loop, kExpansionBudget, &analyses.target, position);
 }
 
+/// Whether the fast loop would be better than the loop is, as far as one can tell.
+bool isUseful(const Candidate &candidate, ScalarEvolution &evolution) {
+    if (!candidate.checks.empty())
+        return true;
+    return !candidate.groups.empty() &&
+           (candidate.isUnrolled || !candidate.assumptions.empty() ||
+            !all_of(candidate.groups,
+                    [&](const AddressGroup &group) { return isKnownNotToWrap(group, evolution); }));
+}
+
+bool isAffordable(const Candidate &candidate, SCEVExpander &expander, Analyses &analyses) {
+    auto isCheap = [&](const SCEV *value) { return isCheapAndSafe(value, candidate, expander, analyses); };
+    unsigned otherChecks = count_if(candidate.checks, [](const RemovableCheck &check) { return check.start; });
+    return candidate.groups.size() <= kMaxGroups && otherChecks <= kMaxGroups && isCheap(candidate.lastIteration) &&
+           all_of(candidate.groups, [&](const AddressGroup &group) { return isCheap(group.start); }) &&
+           all_of(candidate.checks, [&](const RemovableCheck &check) { return !check.start || isCheap(check.start); });
+}
+
 std::optional<Candidate> findCandidate(Loop &loop, SCEVExpander &expander, Analyses &analyses) {
-    // The only way out must be the end of an iteration, where the fast loop has its counter.
-    bool isCounted = loop.isLoopSimplifyForm() && loop.getExitingBlock() == loop.getLoopLatch() &&
+    // But for bounds checks, the only way out must be the end of an iteration, where the fast loop counts.
+    bool isCounted = loop.isLoopSimplifyForm() && loop.isLoopExiting(loop.getLoopLatch()) &&
                      isa<BranchInst>(loop.getLoopLatch()->getTerminator());
     auto instructions = isCounted ? copyableInstructions(loop) : std::nullopt;
     if (!instructions)
         return std::nullopt;
+    auto groups = groupAddresses(loop, analyses.evolution);
+    auto checks = findRemovableChecks(loop, groups, analyses.evolution);
+    if (!checks)
+        return std::nullopt;
     SmallVector<const SCEVPredicate *, 4> assumptions;
-    const SCEV *lastIteration = analyses.evolution.getPredicatedBackedgeTakenCount(&loop, assumptions);
+    const SCEV *lastIteration =
+        analyses.evolution.getPredicatedExitCount(&loop, loop.getLoopLatch(), &assumptions);
     if (isa<SCEVCouldNotCompute>(lastIteration) || assumptions.size() > kMaxAssumptions ||
         analyses.evolution.getTypeSizeInBits(lastIteration->getType()) > 64)
         return std::nullopt;
-    Candidate candidate{loop, lastIteration, std::move(assumptions), groupAddresses(loop, analyses.evolution),
+    Candidate candidate{loop, lastIteration, std::move(assumptions), std::move(groups), std::move(*checks),
                         *instructions};
-    erase_if(candidate.groups, [&](const AddressGroup &group) { return !hasAddress(group, loop); });
+    erase_if(candidate.groups,
+             [&](const AddressGroup &group) { return group.ends.empty() && !hasAddress(group, loop); });
     candidate.isUnrolled = looksUnrolled(candidate);
-    bool isUseful = !candidate.groups.empty() && (candidate.isUnrolled || !candidate.assumptions.empty() ||
-                                                  !all_of(candidate.groups, [&](const AddressGroup &group) {
-                                                      return isKnownNotToWrap(group, analyses.evolution);
-                                                  }));
-    bool isAffordable = candidate.groups.size() <= kMaxGroups &&
-                        isCheapAndSafe(lastIteration, candidate, expander, analyses) &&
-                        all_of(candidate.groups, [&](const AddressGroup &group) {
-                            return isCheapAndSafe(group.start, candidate, expander, analyses);
-                        });
-    return isUseful && isAffordable ? std::optional(std::move(candidate)) : std::nullopt;
+    return isUseful(candidate, analyses.evolution) && isAffordable(candidate, expander, analyses)
+               ? std::optional(std::move(candidate))
+               : std::nullopt;
 }
 
 /// The check in front of a loop.
 struct Check {
-    /// i1: whether no address of any group wraps in `iterations` iterations.
+    /// i1: whether no address of any group wraps, and every bounds check passes, in `iterations` iterations.
     Value *noWrap;
     /// How many iterations there are; correct only where `noWrap` holds.
     Value *iterations;
@@ -233,7 +256,17 @@ Check emitCheck(const Candidate &candidate, SCEVExpander &expander, ScalarEvolut
     for (const AddressGroup &group : candidate.groups) {
         Value *lowestStart = emitLowestStart(group, expander, position);
         require(emitNoWrapCheck(group, lowestStart, lastIteration, builder));
+        for (const End &end : group.ends)
+            require(emitEndCheck(group, end, lowestStart, lastIteration, builder));
         check.lowestStarts.push_back(lowestStart);
+    }
+    for (const RemovableCheck &other : candidate.checks) {
+        if (!other.start)
+            continue;
+        const SCEV *wideStart = evolution.getNoopOrZeroExtend(other.start, i64);
+        Value *start = frozen(expander.expandCodeFor(wideStart, i64, position->getIterator()), builder);
+        End end{other.bound.limit, other.bound.reach};
+        require(emitWideEndCheck(start, other.step, end, lastIteration, builder));
     }
     return check;
 }
@@ -241,7 +274,8 @@ Check emitCheck(const Candidate &candidate, SCEVExpander &expander, ScalarEvolut
 /// Puts a copy of `loop` beside it, to which control goes where `condition` is false; answers the copy.
 Loop *addSlowLoop(Loop &loop, Value *condition, Analyses &analyses) {
     BasicBlock *checkBlock = loop.getLoopPreheader();
-    BasicBlock *exit = loop.getExitBlock();
+    SmallVector<BasicBlock *, 8> exits;
+    loop.getUniqueExitBlocks(exits);
     BasicBlock *fastEntry =
         SplitBlock(checkBlock, checkBlock->getTerminator(), &analyses.dominators, &analyses.loops, nullptr,
                    "no_wrap.entry");
@@ -257,17 +291,19 @@ Loop *addSlowLoop(Loop &loop, Value *condition, Analyses &analyses) {
                          MDBuilder(checkBlock->getContext()).createLikelyBranchWeights());
     terminator->eraseFromParent();
 
-    // Both loops leave to the same block, whose phis now have to name what comes from the copy.
-    for (PHINode &phi : exit->phis()) {
-        analyses.evolution.forgetLcssaPhiWithNewPredecessor(&loop, &phi);
-        for (unsigned edge = 0, edges = phi.getNumIncomingValues(); edge < edges; ++edge) {
-            Value *value = phi.getIncomingValue(edge);
-            Value *copy = copies.lookup(value);
-            phi.addIncoming(copy ? copy : value,
-                            cast<BasicBlock>(copies.lookup(phi.getIncomingBlock(edge))));
+    // Both loops leave to the same blocks, whose phis now have to name what comes from the copy.
+    for (BasicBlock *exit : exits) {
+        for (PHINode &phi : exit->phis()) {
+            analyses.evolution.forgetLcssaPhiWithNewPredecessor(&loop, &phi);
+            for (unsigned edge = 0, edges = phi.getNumIncomingValues(); edge < edges; ++edge) {
+                Value *value = phi.getIncomingValue(edge);
+                Value *copy = copies.lookup(value);
+                phi.addIncoming(copy ? copy : value,
+                                cast<BasicBlock>(copies.lookup(phi.getIncomingBlock(edge))));
+            }
         }
+        analyses.dominators.changeImmediateDominator(exit, checkBlock);
     }
-    analyses.dominators.changeImmediateDominator(exit, checkBlock);
     for (Loop *version : {&loop, slow})
         formDedicatedExitBlocks(version, &analyses.dominators, &analyses.loops, nullptr, true);
     return slow;
@@ -302,10 +338,14 @@ std::optional<uint64_t> reach(const Candidate &candidate, const AddressGroup &gr
 }
 
 /// Turns `loop` into the fast loop.
-void makeFast(Loop &loop, const Candidate &candidate, const Check &check) {
+void makeFast(Loop &loop, const Candidate &candidate, const Check &check, Analyses &analyses) {
+    DomTreeUpdater updater(analyses.dominators, DomTreeUpdater::UpdateStrategy::Eager);
+    SmallVector<WeakTrackingVH, 8> unused;
+    removeChecks(loop, candidate.checks, updater, analyses.loops, unused);
     PHINode *iteration = countIterations(loop, check.iterations);
     for (auto [group, lowestStart] : zip(candidate.groups, check.lowestStarts))
         AddressRewriter(loop, group, lowestStart, iteration, reach(candidate, group)).rewrite();
+    RecursivelyDeleteTriviallyDeadInstructionsPermissive(unused);
     // The guest's own counters often have no other use.
     DeleteDeadPHIs(loop.getHeader());
 }
@@ -330,13 +370,15 @@ bool versionLoop(Loop &loop, Analyses &analyses) {
     if (known && known->isZero())
         return true;
     Loop *slow = known ? nullptr : addSlowLoop(loop, check.noWrap, analyses);
-    makeFast(loop, *candidate, check);
+    makeFast(loop, *candidate, check, analyses);
     setMetadata(loop, slow, candidate->isUnrolled);
     analyses.evolution.forgetTopmostLoop(&loop);
+    analyses.evolution.forgetBlockAndLoopDispositions();
     analyses.remarks.emit([&] {
         return OptimizationRemark(kWrapVersioningName, "Versioned", loop.getStartLoc(), loop.getHeader())
                << "loop without address wrap: " << ore::NV("Groups", unsigned(candidate->groups.size()))
-               << " groups of addresses, " << ore::NV("Copied", slow ? candidate->instructions : 0)
+               << " groups of addresses, " << ore::NV("Checks", unsigned(candidate->checks.size()))
+               << " bounds checks taken out, " << ore::NV("Copied", slow ? candidate->instructions : 0)
                << " instructions copied";
     });
     return true;

@@ -50,7 +50,7 @@ fn definitions(ir: &str, prefix: &str) -> HashMap<String, String> {
 
 /// The head of a function without what is said of every function's instance, its size among it.
 fn without_instance_facts(head: &str) -> String {
-    let Some((before, facts)) = head.split_once(" noundef nonnull dereferenceable(") else {
+    let Some((before, facts)) = head.split_once(" noundef nonnull align 8 dereferenceable(") else {
         return head.to_owned();
     };
     let (_, after) = facts.split_once(')').expect("a size");
@@ -88,7 +88,7 @@ mod tests {
     #[test]
     fn noise_goes_and_meaning_stays() {
         let ir = "\
-define internal fastcc i32 @m.f0(ptr noundef nonnull dereferenceable(96) %instance, i32 %0) #0 {
+define internal fastcc i32 @m.f0(ptr noundef nonnull align 8 dereferenceable(96) %instance, i32 %0) #0 {
 entry:
   %memory_base = load ptr, ptr %field, align 8, !tbaa !2, !invariant.load !5
   call void @w2n_trap(ptr %instance, i32 7) #3

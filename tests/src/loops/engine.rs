@@ -3,7 +3,8 @@
 use wasm2native::options::CodeOptions;
 use wasmi::{Engine as WasmiEngine, Linker, Module as WasmiModule, Store, Val};
 
-use super::generate::Arguments;
+use super::canary::Overrun;
+use super::generate::{Arguments, Index};
 use crate::host::{Extern, Import, Instance, Library, Value};
 use crate::plugin::{Source, build, descriptor_symbol};
 use w2n_abi::TrapCode;
@@ -15,6 +16,15 @@ pub enum Outcome {
     Returned(u64),
     /// An access was out of bounds.
     OutOfBounds,
+}
+
+/// What a trap leaves for sure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precision {
+    /// Every store before it, and no other.
+    Memory,
+    /// That there was one.
+    Trap,
 }
 
 /// An instance of a generated module.
@@ -31,6 +41,8 @@ pub struct NativeRunner {
     memory: Extern,
     /// Where the last call trapped.
     fault_address: Option<u64>,
+    /// What lies behind the memory, if its bounds are checked by comparing.
+    overrun: Option<Overrun>,
 }
 
 /// See [`Runner::Wasmi`].
@@ -62,7 +74,32 @@ impl Runner {
         let imports: &[Import] = &[];
         let instance = module.instantiate(imports).expect("a generated module instantiates");
         let memory = instance.export("memory").expect("the memory is exported");
-        Self::Native(Box::new(NativeRunner { instance, memory, fault_address: None }))
+        Self::Native(Box::new(NativeRunner { instance, memory, fault_address: None, overrun: None }))
+    }
+
+    /// As [`Runner::native`], for a module that was compiled with software checks. What is behind its memory
+    /// is accessible then, so that nothing but the checks stops an access there.
+    pub fn software(module: &crate::host::Module) -> Self {
+        let runner = Self::native(module);
+        let Self::Native(mut native) = runner else { unreachable!("it is native") };
+        native.overrun = Some(Overrun::open(native.memory.memory_base(), native.memory.memory_size_bytes()));
+        Self::Native(native)
+    }
+
+    /// What of a call that trapped is compared.
+    pub fn precision(&self) -> Precision {
+        match self {
+            Self::Native(runner) if runner.overrun.is_none() => Precision::Trap,
+            Self::Native(_) | Self::Wasmi(_) => Precision::Memory,
+        }
+    }
+
+    /// Whether nothing was stored behind the end of memory, as far as that can be known.
+    pub fn is_overrun_untouched(&self) -> bool {
+        match self {
+            Self::Native(runner) => runner.overrun.as_ref().is_none_or(Overrun::is_untouched),
+            Self::Wasmi(_) => true,
+        }
     }
 
     /// An instance of `bytes` in wasmi.
@@ -95,11 +132,14 @@ impl Runner {
 
     /// Calls the function of loop `number`.
     pub fn call(&mut self, number: usize, arguments: &Arguments) -> Result<Outcome, String> {
-        let [a, b] = arguments.starts;
         let name = format!("f{number}");
         match self {
             Self::Native(runner) => {
-                let values = [Value::I32(a), Value::I32(b), Value::I64(arguments.count)];
+                let [a, b] = arguments.starts.map(|start| match arguments.index {
+                    Index::I32 => Value::I32(start as u32),
+                    Index::I64 => Value::I64(start),
+                });
+                let values = [a, b, Value::I64(arguments.count)];
                 match runner.instance.call(&name, &values) {
                     Ok(results) => match results[..] {
                         [Value::I64(result)] => Ok(Outcome::Returned(result)),
@@ -114,7 +154,11 @@ impl Runner {
             }
             Self::Wasmi(runner) => {
                 let function = runner.instance.get_func(&runner.store, &name).ok_or("no such export")?;
-                let values = [Val::I32(a as i32), Val::I32(b as i32), Val::I64(arguments.count as i64)];
+                let [a, b] = arguments.starts.map(|start| match arguments.index {
+                    Index::I32 => Val::I32(start as i32),
+                    Index::I64 => Val::I64(start as i64),
+                });
+                let values = [a, b, Val::I64(arguments.count as i64)];
                 let mut results = [Val::I64(0)];
                 match function.call(&mut runner.store, &values, &mut results) {
                     Ok(()) => match results {

@@ -11,6 +11,7 @@ use std::process::Command;
 use wasm2native::backend::link::{Link, LinkKind, Strip};
 use wasm2native::backend::runtime::Bundle;
 use wasm2native::backend::target::DEFAULT_TRIPLE;
+use wasm2native::options::BoundsChecks;
 
 use crate::corpus::run_to_end;
 use crate::program::compiler;
@@ -81,6 +82,68 @@ pub const FAULTS: &[Fault] = &[
     ),
     fault("span ignored", "address_group.h", "uint64_t(highest - lowest)", "uint64_t(0)"),
     fault("way too short", "address_group.cpp", "constant(stride), \"way\"", "constant(stride / 2), \"way\""),
+    fault(
+        "ends unchecked",
+        "address_group.cpp",
+        r#"builder.CreateICmpULE(last, wideLimit(end, builder), "ends")"#,
+        "builder.getTrue()",
+    ),
+    fault(
+        "ends by one",
+        "address_group.cpp",
+        r#"builder.getInt64(end.reach), "last_end""#,
+        r#"builder.getInt64(end.reach - 1), "last_end""#,
+    ),
+    fault(
+        "ends of the first iteration only",
+        "address_group.cpp",
+        "builder.getInt64(group.step)",
+        "builder.getInt64(0)",
+    ),
+    fault(
+        "ends of the last iteration only",
+        "address_group.cpp",
+        "isRising ? inLastIteration : lowestStart",
+        "inLastIteration",
+    ),
+    fault(
+        "no limit of iterations for 64-bit addresses",
+        "address_group.cpp",
+        r#"builder.CreateICmpULT(lastIteration, builder.getInt64(kAddressSpace), "is_short")"#,
+        "builder.getTrue()",
+    ),
+    fault(
+        "64-bit addresses may fall below 0",
+        "address_group.cpp",
+        r#"builder.CreateICmpULE(way, start, "falls")"#,
+        "builder.getTrue()",
+    ),
+    fault(
+        "64-bit addresses need no room",
+        "address_group.cpp",
+        r#"builder.CreateICmpULE(need, limit, "fits")"#,
+        "builder.getTrue()",
+    ),
+    fault(
+        "ends of 64-bit addresses unchecked",
+        "address_group.cpp",
+        r#"builder.CreateICmpULE(start, builder.CreateSub(limit, need, "room"), "ends")"#,
+        "builder.getTrue()",
+    ),
+    fault(
+        "64-bit addresses do not advance",
+        "address_group.cpp",
+        r#"builder.CreateAdd(way, need, "need")"#,
+        "need",
+    ),
+    fault("limits are reached by one", "bound.cpp", "isStrict ? uint64_t(1) : 0", "uint64_t(0)"),
+    fault("ends of one access only", "removable_checks.cpp", "std::max(known->reach, reach)", "known->reach"),
+    fault(
+        "ends of the lowest access only",
+        "removable_checks.cpp",
+        "uint64_t(check.place->distance - group.lowest) + check.bound.reach",
+        "check.bound.reach",
+    ),
     fault(
         "assumptions unchecked",
         "wrap_versioning.cpp",
@@ -183,11 +246,15 @@ pub struct Input {
 
 impl Input {
     /// Makes the files in `dir`.
-    pub fn new(module: &[u8], dir: &Path) -> Result<Self, String> {
+    pub fn new(module: &[u8], bounds_checks: BoundsChecks, dir: &Path) -> Result<Self, String> {
         let (input, bitcode, reference) =
             (dir.join("module.wasm"), dir.join("module.bc"), dir.join("reference.so"));
         fs::write(&input, module).map_err(|error| error.to_string())?;
-        let as_bitcode: &[&str] = &["-emit-llvm", "-c", "-g0"];
+        let checks = match bounds_checks {
+            BoundsChecks::Guard => "--bounds-checks=guard",
+            BoundsChecks::Software => "--bounds-checks=software",
+        };
+        let as_bitcode: &[&str] = &["-emit-llvm", "-c", "-g0", checks];
         for (options, output) in [(as_bitcode, &bitcode), (&[], &reference)] {
             let mut ours = Command::new(compiler());
             ours.args(["-O0", "-shared"]).args(options).arg(&input).arg("-o").arg(output);

@@ -5,9 +5,6 @@
 
 use fastrand::Rng;
 
-/// One more than the largest 32-bit address.
-pub const ADDRESS_SPACE: u64 = 1 << 32;
-
 /// How a loop counts, with a number in the parameter `$n`: of iterations, if nothing else is said. None runs
 /// if it is 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,10 +80,31 @@ pub struct GuestLoop {
 /// Arguments of a call.
 #[derive(Clone, Copy, Debug)]
 pub struct Arguments {
+    /// Of the pointers.
+    pub index: Index,
     /// Where each pointer starts.
-    pub starts: [u32; 2],
+    pub starts: [u64; 2],
     /// What the inner loop counts to.
     pub count: u64,
+}
+
+/// Type of the indices of a memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Index {
+    /// i32
+    I32,
+    /// i64
+    I64,
+}
+
+impl Index {
+    /// The index that arithmetic modulo 2^64 makes `number`.
+    fn wrap(self, number: u64) -> u64 {
+        match self {
+            Self::I32 => u64::from(number as u32),
+            Self::I64 => number,
+        }
+    }
 }
 
 /// Bytes of memory of a module.
@@ -98,16 +116,26 @@ pub enum Memory {
     Full,
     /// All but the last page.
     AlmostFull,
+    /// Two pages, and indices of 64 bits.
+    Small64,
 }
 
 impl Memory {
     /// Those that generated loops are run with.
-    pub const ALL: [Self; 2] = [Self::Small, Self::Full];
+    pub const ALL: [Self; 3] = [Self::Small, Self::Full, Self::Small64];
+
+    /// Type of its indices.
+    pub fn index(self) -> Index {
+        match self {
+            Self::Small | Self::Full | Self::AlmostFull => Index::I32,
+            Self::Small64 => Index::I64,
+        }
+    }
 
     /// Pages of 64 KiB.
     pub fn pages(self) -> u32 {
         match self {
-            Self::Small => 2,
+            Self::Small | Self::Small64 => 2,
             Self::Full => 65536,
             Self::AlmostFull => 65535,
         }
@@ -179,14 +207,16 @@ impl GuestLoop {
         let count = *pick(rng, &[0, 1, 2, 3, 4, 7, 8, 9, 31, 64, 100, 257, 1000]);
         let count = match (memory, self.counter) {
             // Out of bounds long before the end.
-            (Memory::Small, Counter::Below | Counter::Wide) if rng.u8(..) < 40 => u64::from(u32::MAX),
-            (Memory::Small, Counter::Reaching { .. }) if rng.u8(..) < 40 => count | 1,
+            (Memory::Small | Memory::Small64, Counter::Below | Counter::Wide) if rng.u8(..) < 40 => {
+                u64::from(u32::MAX)
+            }
+            (Memory::Small | Memory::Small64, Counter::Reaching { .. }) if rng.u8(..) < 40 => count | 1,
             (_, Counter::Reaching { by }) => count * u64::from(by),
             _ => count,
         };
         let iterations = self.iterations(count);
         let starts = [0, 1].map(|pointer| self.draw_start(rng, pointer, iterations, memory));
-        Arguments { starts, count }
+        Arguments { index: memory.index(), starts, count }
     }
 
     /// Iterations of the inner loop that counts to `count`, if nothing stops it before.
@@ -200,27 +230,33 @@ impl GuestLoop {
 
     /// Mostly so that the first or the last access of some member is at an edge of the address space or
     /// of the memory.
-    fn draw_start(&self, rng: &mut Rng, pointer: usize, iterations: u64, memory: Memory) -> u32 {
+    fn draw_start(&self, rng: &mut Rng, pointer: usize, iterations: u64, memory: Memory) -> u64 {
         let of_pointer: Vec<_> = self.accesses.iter().filter(|access| access.pointer == pointer).collect();
-        let Some(access) = (!of_pointer.is_empty()).then(|| *pick(rng, &of_pointer)) else {
-            return rng.u32(..);
+        let anywhere = |rng: &mut Rng| match memory.index() {
+            Index::I32 => u64::from(rng.u32(..)),
+            Index::I64 => rng.u64(..),
         };
-        let edge = *pick(rng, &[0, ADDRESS_SPACE as i64, memory.bytes() as i64]);
+        let Some(access) = (!of_pointer.is_empty()).then(|| *pick(rng, &of_pointer)) else {
+            return anywhere(rng);
+        };
+        // Modulo 2^64 the end of all 64-bit addresses is 0.
+        let last = memory.index().wrap(u64::MAX);
+        let edge = *pick(rng, &[0, last.wrapping_add(1) as i64, memory.bytes() as i64]);
         let steps = (iterations.clamp(1, 1 << 20) * u64::from(self.copies)) as i64 - 1;
         let way = i64::from(self.strides[pointer]) * if rng.bool() { steps } else { 0 };
         let near = rng.i64(-2..=2) - if rng.bool() { i64::from(access.width) } else { 0 };
         match rng.u8(0..8) {
-            0 => rng.u32(..),
-            1..4 => rng.u32(..0x8000) + 0x8000,
-            _ => (edge + near - way - i64::from(access.distance)) as u32,
+            0 => anywhere(rng),
+            1..4 => u64::from(rng.u32(..0x8000)) + 0x8000,
+            _ => memory.index().wrap((edge + near - way - i64::from(access.distance)) as u64),
         }
     }
 
-    /// A loop of more than 2^32 iterations that reads every third page, and its arguments. The bytes it
+    /// A loop of more than 2^32 iterations that reads a byte here and there, and its arguments. The bytes it
     /// would advance in all are, modulo 2^64, few: a check that computes them and does not look at the
     /// number of iterations takes it for harmless. In [`Memory::AlmostFull`] it wraps once, then traps.
-    pub fn longer_than_the_address_space() -> (Self, Arguments) {
-        let stride = 3 << 16;
+    pub fn longer_than_the_address_space(memory: Memory) -> (Self, Arguments) {
+        let stride = if memory == Memory::AlmostFull { 3 << 16 } else { 3 << 14 };
         let read = Access { pointer: 0, kind: Kind::Load, width: 1, distance: 0, offset: 0 };
         let guest_loop = Self {
             counter: Counter::Wide,
@@ -233,7 +269,7 @@ impl GuestLoop {
             is_ordered: true,
         };
         let count = u64::MAX / stride as u64 + 2;
-        (guest_loop, Arguments { starts: [1 << 16, 0], count })
+        (guest_loop, Arguments { index: memory.index(), starts: [1 << 16, 0], count })
     }
 
     /// Calls `visit` with the first byte and the width of every access, until it answers false. Addresses
@@ -243,12 +279,14 @@ impl GuestLoop {
             for iteration in 0..self.iterations(arguments.count) {
                 for copy in 0..self.copies {
                     for access in &self.accesses {
-                        let steps = (iteration as u32).wrapping_mul(self.copies).wrapping_add(copy);
+                        let steps = iteration.wrapping_mul(self.copies.into()).wrapping_add(copy.into());
                         let index = arguments.starts[access.pointer]
-                            .wrapping_add((self.shift as u32).wrapping_mul(repeat))
-                            .wrapping_add((self.strides[access.pointer] as u32).wrapping_mul(steps))
-                            .wrapping_add(access.distance as u32);
-                        if !visit(u64::from(index) + u64::from(access.offset), access.width) {
+                            .wrapping_add((self.shift as u64).wrapping_mul(repeat.into()))
+                            .wrapping_add((self.strides[access.pointer] as u64).wrapping_mul(steps))
+                            .wrapping_add(access.distance as u64);
+                        // No memory reaches to where the sum would end.
+                        let address = arguments.index.wrap(index).saturating_add(access.offset.into());
+                        if !visit(address, access.width) {
                             return;
                         }
                     }

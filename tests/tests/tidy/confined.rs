@@ -39,12 +39,17 @@ pub const CONFINED: &[Confined] = &[
     },
     Confined {
         about: "says which alias class an access is of (INV-6)",
-        words: &["alias.mark", "AliasClass::LinearMemory", "AliasClass::InstanceState"],
+        words: &[
+            "alias.mark",
+            "AliasClass::LinearMemory",
+            "AliasClass::InstanceState",
+            "AliasClass::MemoryLength",
+        ],
         within: "wasm2native/src",
         places: &[
             ("env/place.rs", "instance state"),
             ("env/alias.rs", "where the classes are made"),
-            ("translate/address.rs", "loads and stores of linear memory"),
+            ("translate/address.rs", "loads and stores of linear memory, and its length"),
             ("translate/bulk.rs", "operators on whole ranges of linear memory"),
         ],
     },

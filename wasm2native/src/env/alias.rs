@@ -1,7 +1,8 @@
-//! The two alias classes of everything that translated code loads and stores.
+//! The alias classes of everything that translated code loads and stores.
 //!
-//! Sound because instance state never lies inside a linear memory. Without them every guest store
-//! would force a reload of the memory base. Applied in two places only: `Place` and `address.rs`.
+//! Sound because instance state never lies inside a linear memory, and because no translated code stores
+//! a length. Without them every guest store would force a reload of the memory base. Applied in two places
+//! only: `Place` and `address.rs`.
 
 use inkwell::context::Context;
 use inkwell::values::{InstructionValue, MetadataValue};
@@ -13,21 +14,26 @@ pub enum AliasClass {
     InstanceState,
     /// Bytes of a linear memory.
     LinearMemory,
+    /// How long a memory is. Only the runtime writes it, and it only ever grows: `llvm/dominated_checks.cpp`
+    /// knows the class by its name and relies on that.
+    MemoryLength,
 }
 
-/// TBAA access tags of the two classes, and other metadata for loads.
+/// TBAA access tags of the classes, and other metadata for loads.
 #[derive(Clone, Copy, Debug)]
 pub struct AliasMetadata<'c> {
     instance_state: MetadataValue<'c>,
     linear_memory: MetadataValue<'c>,
+    memory_length: MetadataValue<'c>,
     empty: MetadataValue<'c>,
     tbaa_kind: u32,
     invariant_kind: u32,
     nonnull_kind: u32,
+    range_kind: u32,
 }
 
 impl<'c> AliasMetadata<'c> {
-    /// Makes the tags: two scalar types under one root.
+    /// Makes the tags: scalar types under one root.
     pub fn new(context: &'c Context) -> Self {
         let zero = context.i64_type().const_zero();
         let root = context.metadata_node(&[context.metadata_string("wasm2native").into()]);
@@ -39,10 +45,12 @@ impl<'c> AliasMetadata<'c> {
         Self {
             instance_state: tag("instance state"),
             linear_memory: tag("linear memory"),
+            memory_length: tag("memory length"),
             empty: context.metadata_node(&[]),
             tbaa_kind: context.get_kind_id("tbaa"),
             invariant_kind: context.get_kind_id("invariant.load"),
             nonnull_kind: context.get_kind_id("nonnull"),
+            range_kind: context.get_kind_id("range"),
         }
     }
 
@@ -51,6 +59,7 @@ impl<'c> AliasMetadata<'c> {
         let tag = match class {
             AliasClass::InstanceState => self.instance_state,
             AliasClass::LinearMemory => self.linear_memory,
+            AliasClass::MemoryLength => self.memory_length,
         };
         set(instruction, tag, self.tbaa_kind);
     }
@@ -68,6 +77,15 @@ impl<'c> AliasMetadata<'c> {
     /// Marks a load of a pointer that is never null.
     pub fn mark_nonnull(&self, load: InstructionValue<'c>) {
         set(load, self.empty, self.nonnull_kind);
+    }
+
+    /// Says that what a load of an `i64` gives is never below `least`, unsigned.
+    pub fn mark_at_least(&self, context: &'c Context, load: InstructionValue<'c>, least: u64) {
+        if least > 0 {
+            // From `least` to the last number of 64 bits: the end is the number behind, modulo 2^64.
+            let ends = [least, 0].map(|end| context.i64_type().const_int(end, false).into());
+            set(load, context.metadata_node(&ends), self.range_kind);
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use inkwell::{GlobalVisibility, targets::TargetMachine};
 
 use super::alias::AliasMetadata;
 use super::debug::DebugContext;
-use super::layout::InstanceLayout;
+use super::layout::{InstanceLayout, Word};
 use super::symbol::Symbols;
 use super::tail::{TAIL_CALL_CONVENTION, TailSignature};
 use super::types::{Types, WASM_CALL_CONVENTION};
@@ -21,6 +21,7 @@ use super::vector_unit::VectorUnit;
 use crate::error::Result;
 use crate::options::{CodeOptions, DebugInfo, OptLevel};
 use crate::wasm::{FuncIndex, Module};
+use w2n_abi::VmInstance;
 use w2n_abi::symbol::INTERNAL_SEPARATOR;
 
 /// What a function body may look up.
@@ -165,11 +166,15 @@ impl<'c, 'm> ModuleEnv<'c, 'm> {
         }
     }
 
-    /// Says that parameter `index` of `func` is an instance, which is always readable.
+    /// Says that parameter `index` of `func` is an instance, which is always readable. What is fixed in it can
+    /// then be loaded before a loop, also where the loop needs it only behind a check.
     pub fn mark_instance_param(&self, func: FunctionValue<'c>, index: u32) {
-        let kind = Attribute::get_named_enum_kind_id("dereferenceable");
-        let readable = self.context.create_enum_attribute(kind, self.layout.size_bytes().into());
-        for attribute in [readable, self.enum_attribute("nonnull"), self.enum_attribute("noundef")] {
+        let valued = |name: &str, value: u64| {
+            self.context.create_enum_attribute(Attribute::get_named_enum_kind_id(name), value)
+        };
+        let readable = valued("dereferenceable", self.layout.size_bytes().into());
+        let aligned = valued("align", align_of::<VmInstance<Word>>() as u64);
+        for attribute in [readable, aligned, self.enum_attribute("nonnull"), self.enum_attribute("noundef")] {
             func.add_attribute(AttributeLoc::Param(index), attribute);
         }
     }

@@ -6,7 +6,7 @@
 //! Accesses are align 1.
 
 use inkwell::IntPredicate;
-use inkwell::values::{InstructionValue, IntValue, PointerValue};
+use inkwell::values::{BasicValue, InstructionValue, IntValue, PointerValue};
 
 use super::func::FuncTranslator;
 use crate::env::alias::AliasClass;
@@ -184,6 +184,11 @@ impl<'c> FuncTranslator<'c, '_> {
             Mutability::Variable,
             "memory_length",
         )?;
+        if let Some(load) = value.as_instruction_value() {
+            self.env.alias.mark(load, AliasClass::MemoryLength);
+            // Whoever instantiates checks the least, also where the memory is imported, and none shrinks.
+            self.env.alias.mark_at_least(self.env.context, load, self.memory_type(memory).min_bytes());
+        }
         Ok(value.into_int_value())
     }
 
