@@ -314,3 +314,29 @@ fn long_work_shows_progress_on_a_terminal_only() {
     let silent = bench.succeeds(&["--linker=./slow", "app.wat"]);
     assert!(silent.stderr.is_empty() && silent.stdout.is_empty());
 }
+
+/// A program whose function `$large` is `blocks` times the same: it makes `3 * x + 1`, modulo 251, of the
+/// number in memory, which starts as 7, unless that is 0. The program exits with what is left.
+fn program_of_blocks(blocks: usize) -> String {
+    let block = "(block (br_if 0 (i32.eqz (i32.load (i32.const 0))))
+        (i32.store (i32.const 0) (i32.rem_u
+            (i32.add (i32.mul (i32.load (i32.const 0)) (i32.const 3)) (i32.const 1)) (i32.const 251))))\n";
+    format!(
+        "(module (memory 1) (func $large (i32.store (i32.const 0) (i32.const 7))\n{})
+        (func (export \"main\") (result i32) (call $large) (i32.load (i32.const 0))))",
+        block.repeat(blocks)
+    )
+}
+
+#[test]
+fn a_huge_function_gets_cheap_passes_only_and_is_reported() {
+    let is_reported = |blocks| {
+        let bench = Bench::new(&program_of_blocks(blocks));
+        let output = bench.succeeds(&["-O2", "--remarks", "app.wat"]);
+        let left = (0..blocks).fold(7, |number, _| if number == 0 { 0 } else { (number * 3 + 1) % 251 });
+        assert_eq!(exit_status(&bench.path("app")), Some(left));
+        String::from_utf8_lossy(&output.stderr).contains("instructions gets a few cheap passes only")
+    };
+    assert!(!is_reported(1_000));
+    assert!(is_reported(12_000));
+}
