@@ -18,16 +18,6 @@ pub const SUPPORTED_FEATURES: WasmFeatures = WasmFeatures::WASM2
 /// garbage collection, and we have them without it. What else that allows, our readers refuse.
 pub const MODULE_FEATURES: WasmFeatures = SUPPORTED_FEATURES.union(WasmFeatures::GC);
 
-/// What nearly all function bodies get by with: whatever makes a tail call or writes a table needs more.
-pub(super) const COMMON_FEATURES: WasmFeatures = SUPPORTED_FEATURES
-    .difference(WasmFeatures::TAIL_CALL)
-    .difference(WasmFeatures::FUNCTION_REFERENCES)
-    .difference(WasmFeatures::REFERENCE_TYPES)
-    .difference(WasmFeatures::BULK_MEMORY)
-    // Each is a part of one of those.
-    .union(WasmFeatures::CALL_INDIRECT_OVERLONG)
-    .union(WasmFeatures::BULK_MEMORY_OPT);
-
 /// Proposals by the name that users know, tried in this order.
 const PROPOSALS: &[(WasmFeatures, &str)] = &[
     (WasmFeatures::THREADS, "threads"),
