@@ -12,6 +12,7 @@
 #include "extended_indices.cpp"
 #include "huge_functions.cpp"
 #include "pipeline.cpp"
+#include "processors.cpp"
 #include "remark.cpp"
 #include "removable_checks.cpp"
 #include "reroll.cpp"
