@@ -9,6 +9,7 @@
 #include "copies.cpp"
 #include "dispatch_threading.cpp"
 #include "dominated_checks.cpp"
+#include "erase.cpp"
 #include "extended_indices.cpp"
 #include "huge_functions.cpp"
 #include "pipeline.cpp"
