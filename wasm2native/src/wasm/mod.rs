@@ -12,6 +12,7 @@ mod module;
 mod names;
 mod parse;
 mod rec_group;
+mod refusal;
 
 pub use branch_hints::{BranchHint, BranchHints};
 pub use const_expr::{ConstExpr, ConstOp};

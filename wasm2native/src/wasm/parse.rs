@@ -11,11 +11,12 @@ use wasmparser::{
 use super::branch_hints::BranchHints;
 use super::const_expr::ConstExpr;
 use super::constant_table::constant_tables;
-use super::features::{MODULE_FEATURES, SUPPORTED_FEATURES, needed_proposals};
+use super::features::{MODULE_FEATURES, SUPPORTED_FEATURES};
 use super::index::{DefinedFuncIndex, FuncIndex, MemoryIndex, TableIndex};
 use super::module::*;
 use super::names::Names;
 use super::rec_group::RecGroups;
+use super::refusal;
 use crate::error::{CompileError, Result, shortened};
 
 /// Validates `bytes` as a core Wasm module. `file_stem` is its name unless it has one of its own.
@@ -311,19 +312,13 @@ impl<'a> ModuleReader<'a> {
     /// Adds the function, and names the proposal if that is all that is wrong.
     fn explain(&self, error: CompileError, bytes: &[u8]) -> CompileError {
         let name = |func: FuncIndex| func_name_of(bytes, func);
-        let needed = needed_proposals(bytes);
         // What our readers refuse, wasmparser refuses too without garbage collection, and it knows where.
-        let error = match Validator::new_with_features(SUPPORTED_FEATURES).validate_all(bytes) {
-            Err(refusal) => error.at(refusal.offset() as usize),
-            Ok(_) => error,
+        let refusal = Validator::new_with_features(SUPPORTED_FEATURES).validate_all(bytes).err();
+        let error = match &refusal {
+            Some(refusal) => error.at(refusal.offset() as usize),
+            None => error,
         };
-        let error = match needed.as_slice() {
-            [] => error,
-            [one] => error.message_instead(format!("needs the {one} proposal")),
-            [first @ .., last] => {
-                error.message_instead(format!("needs the {} and {last} proposals", first.join(", ")))
-            }
-        };
+        let error = refusal::explain(error, refusal, bytes);
         match self.current_func {
             Some(func) => error.in_func(func.0, name(func).as_deref()),
             None => error,
