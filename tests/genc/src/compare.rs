@@ -16,6 +16,9 @@ pub type Hashes = BTreeMap<u32, String>;
 /// Seconds of processor time after which a compiler or a program hangs.
 const CPU_SECONDS: u32 = 60;
 
+/// A module of more is made again without forced unrolling.
+const MAX_MODULE_BYTES: u64 = 120_000;
+
 /// What went wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
@@ -57,9 +60,17 @@ pub fn native(dir: &Path, source: &str) -> Result<Hashes, String> {
 /// Makes Wasm of what [`native`] wrote to `dir`. Errors: clang's.
 pub fn guest(dir: &Path, guest: &Guest) -> Result<PathBuf, String> {
     let module = dir.join("program.wasm");
-    let mut clang = Command::new("clang-22");
-    clang.args(["--target=wasm32-wasi", "--no-wasm-opt", "-ffp-contract=off", "-fno-math-errno", "-w"]);
-    run(clang.args(&guest.options).arg(dir.join("program.c")).arg("-o").arg(&module))?;
+    let compile = |options: &[&str]| {
+        let mut clang = Command::new("clang-22");
+        clang.args(["--target=wasm32-wasi", "--no-wasm-opt", "-ffp-contract=off", "-fno-math-errno", "-w"]);
+        run(clang.args(options).arg(dir.join("program.c")).arg("-o").arg(&module))
+    };
+    compile(&guest.options)?;
+    let size = std::fs::metadata(&module).map_err(|error| format!("{}: {error}", module.display()))?.len();
+    if size > MAX_MODULE_BYTES {
+        // Unrolling of nests in nests: as many more kernels are worth more.
+        compile(&guest.options[..1])?;
+    }
     Ok(module)
 }
 

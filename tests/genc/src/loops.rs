@@ -36,14 +36,8 @@ const TYPES: [&str; 12] = [
 ];
 
 /// What clang is told about a loop. Nothing that lets it add floats in another order.
-const PRAGMAS: [&str; 6] = [
-    "unroll(disable)",
-    "unroll_count(2)",
-    "unroll_count(3)",
-    "unroll_count(4)",
-    "unroll(full)",
-    "vectorize(disable)",
-];
+const PRAGMAS: [&str; 5] =
+    ["unroll(disable)", "unroll_count(2)", "unroll_count(3)", "unroll_count(4)", "vectorize(disable)"];
 
 impl Scope {
     /// A loop over `bounds` with the counter `name`.

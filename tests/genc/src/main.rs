@@ -1,6 +1,6 @@
 //! `make fuzz FUZZ=c`: generated C against native code.
 //!
-//! `w2n-genc [--seconds N] [--seed S] [--enough N] [--floor N] [--failures N]`, or `w2n-genc --print SEED`.
+//! `w2n-genc [--seconds N] [--seed S] [--enough N] [--floor N] [--failures N]`, or `w2n-genc --only PROGRAM`, or `w2n-genc --print PROGRAM`.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -8,8 +8,7 @@ use std::time::Duration;
 use w2n_genc::program::Program;
 use w2n_genc::session::Session;
 
-const USAGE: &str =
-    "usage: w2n-genc [--seconds N] [--seed S] [--enough N] [--floor N] [--failures N] | --print SEED";
+const USAGE: &str = "usage: w2n-genc [--seconds N] [--seed S] [--enough N] [--floor N] [--failures N] | --only PROGRAM | --print PROGRAM";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -29,6 +28,7 @@ fn run(args: &[String]) -> Result<(), String> {
         enough: u64::MAX,
         floor: 1,
         enough_failures: usize::MAX,
+        only: None,
     };
     for pair in args.chunks(2) {
         let [option, value] = pair else { return Err(USAGE.to_owned()) };
@@ -39,6 +39,7 @@ fn run(args: &[String]) -> Result<(), String> {
             "--enough" => session.enough = number,
             "--floor" => session.floor = number,
             "--failures" => session.enough_failures = number as usize,
+            "--only" => session.only = Some(number),
             "--print" => {
                 let program = Program::generate(number);
                 print!("{}", program.source(&program.numbers()));

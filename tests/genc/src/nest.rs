@@ -26,7 +26,7 @@ pub fn kernel(rng: Rng, number: u32) -> Kernel {
         2 => scope.rng.u32(8..=33),
         _ => scope.rng.u32(4..=13),
     };
-    let nests = if scope.chance(30) { 2 } else { 1 };
+    let nests = if scope.chance(12) { 2 } else { 1 };
     let mut body = String::new();
     for _ in 0..nests {
         body += &scope.nest(depth, limit);
@@ -158,7 +158,7 @@ impl Scope {
     }
 
     fn innermost(&mut self, limit: u32) -> String {
-        let count = if self.chance(45) { 1 } else { self.pick(&[2, 2, 3, 4, 4, 5, 8]) };
+        let count = if self.chance(45) { 1 } else { self.pick(&[2, 2, 2, 3, 4, 4, 5, 8]) };
         let step = if count == 1 { self.pick(&[1, 1, 1, 1, 2, 3]) } else { count };
         let (bounds, low, high) = self.bounds(limit, step);
         let name = self.fresh("j");
@@ -176,8 +176,8 @@ impl Scope {
 
     fn body(&mut self, count: u32) -> Vec<String> {
         let most = match count {
-            1..=2 => 3,
-            3..=4 => 2,
+            1 => 3,
+            2..=3 => 2,
             _ => 1,
         };
         let mut statements: Vec<String> = (0..self.rng.u32(1..=most)).map(|_| self.statement()).collect();

@@ -15,9 +15,6 @@ use crate::setup::{Guest, setups};
 /// Program seeds of one `--seed`.
 const SEEDS_PER_RUN: u64 = 1 << 24;
 
-/// Setups of ours that a program is compiled in.
-const SETUPS_PER_PROGRAM: usize = 4;
-
 /// Where failures go.
 const FAILURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/genc");
 
@@ -34,6 +31,8 @@ pub struct Session {
     pub floor: u64,
     /// Failures after which it ends.
     pub enough_failures: usize,
+    /// The only program, to see its failure again.
+    pub only: Option<u64>,
 }
 
 /// What came of it.
@@ -49,6 +48,12 @@ impl Session {
     /// Runs it and prints what was compared. Errors: failures, or too few comparisons.
     pub fn run(&self) -> Result<(), String> {
         let start = Instant::now();
+        if let Some(program) = self.only {
+            let scratch = tempfile::tempdir().map_err(|error| error.to_string())?;
+            let total = Mutex::new(Total::default());
+            run_program(program, scratch.path(), &total)?;
+            return self.verdict(total, start);
+        }
         let (next, total) = (AtomicU64::new(0), Mutex::new(Total::default()));
         let workers = std::thread::available_parallelism().map_or(1, |count| count.get());
         std::thread::scope(|scope| {
@@ -63,6 +68,10 @@ impl Session {
             let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
             workers.into_iter().try_for_each(|worker| worker.join().expect("no worker panics"))
         })?;
+        self.verdict(total, start)
+    }
+
+    fn verdict(&self, total: Mutex<Total>, start: Instant) -> Result<(), String> {
         let total = total.into_inner().expect("no worker panics");
         println!(
             "genc: seed {}: {} programs with {} kernels, {} comparisons equal, in {:.1} s",
@@ -94,7 +103,7 @@ fn run_program(seed: u64, dir: &Path, total: &Mutex<Total>) -> Result<(), String
     let source = program.source(&program.numbers());
     let expected = compare::native(dir, &source).map_err(|error| format!("program {seed}: {error}"))?;
     let module = compare::guest(dir, &guest).map_err(|error| format!("program {seed}: {error}"))?;
-    for options in setups(seed, SETUPS_PER_PROGRAM) {
+    for options in setups(seed) {
         let outcome = compare::ours(dir, &module, options, &expected);
         let failed = match &outcome {
             Ok(()) => 0,

@@ -4,10 +4,11 @@
 
 use fastrand::Rng;
 
-/// Options of ours. The first two take part always, of the others each program takes some.
-pub const SETUPS: [&[&str]; 9] = [
-    &["-O2"],
-    &["-O0"],
+/// What every program is compiled with.
+const ALWAYS: [&[&str]; 2] = [&["-O2"], &["-O0"]];
+
+/// What is used in turns.
+const IN_TURN: [&[&str]; 7] = [
     &["-O3"],
     &["-O2", "-mcpu=native"],
     &["-O3", "--bounds-checks=software"],
@@ -17,13 +18,10 @@ pub const SETUPS: [&[&str]; 9] = [
     &["-O2", "--bounds-checks=software"],
 ];
 
-/// Setups of one program.
-pub fn setups(program: u64, count: usize) -> Vec<&'static [&'static str]> {
-    let mut chosen = vec![SETUPS[0]];
-    let others = SETUPS.len() - 1;
-    let first = program as usize * (count - 1);
-    chosen.extend((0..count - 1).map(|index| SETUPS[1 + (first + index) % others]));
-    chosen
+/// Setups of ours for one program.
+pub fn setups(seed: u64) -> Vec<&'static [&'static str]> {
+    let turn = (seed % IN_TURN.len() as u64) as usize;
+    ALWAYS.into_iter().chain([IN_TURN[turn]]).collect()
 }
 
 /// Options of clang for the guest.

@@ -23,7 +23,7 @@ impl Scope {
     }
 
     fn depth(&mut self) -> u32 {
-        self.pick(&[1, 1, 1, 2, 2])
+        self.pick(&[1, 1, 1, 1, 2])
     }
 
     /// What one would compute an element with, mostly.
