@@ -45,7 +45,6 @@ pub static w2n_api: W2nApi = W2nApi {
 };
 
 const INVALID: u32 = LinkError::InvalidArgument as u32;
-const IN_HANDLER: u32 = LinkError::InSignalHandler as u32;
 
 fn invalid(report: *mut W2nTrap, what: &[u8]) -> u32 {
     trap::report_link_error(report, LinkError::InvalidArgument, what)
@@ -387,7 +386,10 @@ unsafe extern "C" fn table_get(table: *const W2nExtern, index: u64, value: *mut 
 }
 
 unsafe extern "C" fn table_set(table: *const W2nExtern, index: u64, value: *const ValueSlot) -> u32 {
-    let Ok(_in_runtime) = thread::leave_host() else { return IN_HANDLER };
+    let _in_runtime = match thread::leave_host() {
+        Ok(in_runtime) => in_runtime,
+        Err(why) => return why.error() as u32,
+    };
     // SAFETY: as in `definition`; the host passes a reference of the element type.
     unsafe {
         let (Some(elements), Some(value)) = (table_of(table), value.as_ref()) else { return INVALID };
@@ -423,7 +425,10 @@ unsafe extern "C" fn global_get(global: *const W2nExtern, value: *mut ValueSlot)
 }
 
 unsafe extern "C" fn global_set(global: *const W2nExtern, value: *const ValueSlot) -> u32 {
-    let Ok(_in_runtime) = thread::leave_host() else { return IN_HANDLER };
+    let _in_runtime = match thread::leave_host() {
+        Ok(in_runtime) => in_runtime,
+        Err(why) => return why.error() as u32,
+    };
     // SAFETY: as in `definition`; the host passes a value of the global's type.
     unsafe {
         let Some(target) = definition::<ValueSlot>(global, ExternKind::Global) else { return INVALID };

@@ -14,7 +14,7 @@ use crate::pc_map;
 
 struct Entry {
     module: *const HostModule,
-    /// From the first function to the last one, and a byte of it: no other code lies between.
+    /// From the first function to the last one: other code may lie between.
     start: usize,
     end: usize,
     next: *mut Entry,
@@ -36,7 +36,11 @@ pub fn insert(module: &HostModule) {
 
 /// Whether compiled code lies at the address. Async-signal-safe.
 pub fn contains(address: usize) -> bool {
-    entries(ENTRIES.load(Ordering::Acquire)).any(|entry| (entry.start..entry.end).contains(&address))
+    entries(ENTRIES.load(Ordering::Acquire)).any(|entry| {
+        let is_near = (entry.start..entry.end).contains(&address);
+        // SAFETY: the map is that of a loaded module.
+        is_near && unsafe { pc_map::covers((*entry.module).pc_map.cast(), address) }
+    })
 }
 
 fn entries(first: *mut Entry) -> impl Iterator<Item = &'static Entry> {

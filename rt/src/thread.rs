@@ -11,6 +11,8 @@ use core::ops::Range;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicU32, Ordering, compiler_fence};
 
+use w2n_abi::LinkError;
+
 use crate::activation::{Activation, FreeList};
 use crate::enter;
 use crate::lock::Lock;
@@ -136,6 +138,16 @@ pub enum NotNow {
     InHandler,
     /// The system has no room for the thread's state.
     OutOfMemory,
+}
+
+impl NotNow {
+    /// What the host is told.
+    pub fn error(self) -> LinkError {
+        match self {
+            Self::InHandler => LinkError::InSignalHandler,
+            Self::OutOfMemory => LinkError::OutOfMemory,
+        }
+    }
 }
 
 /// Begins a call of the API by the host.

@@ -71,13 +71,11 @@ pub fn report_link_error(report: *mut W2nTrap, error: LinkError, what: &[u8]) ->
 
 /// The report of a call of the API that is refused before it begins.
 pub fn report_not_now(report: *mut W2nTrap, why: NotNow) -> u32 {
-    match why {
-        NotNow::InHandler => {
-            let what = b"Wasm code was interrupted, call again when the handler has returned";
-            report_link_error(report, LinkError::InSignalHandler, what)
-        }
-        NotNow::OutOfMemory => report_link_error(report, LinkError::OutOfMemory, b"no room for a stack"),
-    }
+    let what: &[u8] = match why {
+        NotNow::InHandler => b"Wasm code was interrupted, call again when the handler has returned",
+        NotNow::OutOfMemory => b"no room for a stack",
+    };
+    report_link_error(report, why.error(), what)
 }
 
 /// What a link error means, in the words of the specification's test suite where it has any.

@@ -3,10 +3,11 @@
 //! How: as in `plugin.rs`, hosts of `fixtures/hosts` check what they do and print "ok". Each was seen to
 //! fail with a runtime that does not do what it is about.
 
+use std::fs;
 use std::process::Command;
 
 use w2n_tests::corpus::{self, GREENLET};
-use w2n_tests::program::fixture;
+use w2n_tests::program::{compile, fixture};
 use w2n_tests::workshop::{Workshop, says_ok};
 
 /// Runs a host once for each list of further arguments.
@@ -49,6 +50,18 @@ fn a_handler_on_a_nearly_full_wasm_stack_runs_to_its_end() {
     run_host("handlers.c", &[&["deep"], &["deep", "onstack"]]);
 }
 
+/// In C++ with exceptions, in Python with the signal stack of its fault handler.
+#[test]
+fn handlers_in_other_languages_do_what_they_always_do() {
+    run_host("handlers.cpp", &[&[]]);
+    let plugin = Workshop::new("hosts");
+    says_ok(Command::new("python3").arg(fixture("hosts/signals.py")).arg(plugin.plugin(
+        "guest",
+        "guest",
+        &[],
+    )));
+}
+
 #[test]
 fn a_signal_without_room_ends_the_call_and_not_the_host() {
     run_host("handlers.c", &[&["lost"], &["lost", "onstack"]]);
@@ -67,4 +80,26 @@ fn a_signal_stack_that_was_taken_away_is_there_at_the_next_call() {
 #[test]
 fn the_floating_point_environment_is_the_guest_s_own() {
     run_host("rounding.c", &[&[]]);
+}
+
+/// Its C part is on the command line: it has the environment and the rights of a host.
+#[test]
+fn an_executable_has_a_floating_point_environment_apart_from_that_of_its_c_part() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = dir.path().join("program");
+    let c_part = fixture("hosts/program.c");
+    compile(&fixture("hosts/program.wat"), &program, &[c_part.to_str().unwrap()])
+        .unwrap_or_else(|reason| panic!("{reason}"));
+    says_ok(&mut Command::new(program));
+}
+
+/// Every file of `fixtures/hosts` is used here.
+#[test]
+fn no_fixture_is_forgotten() {
+    let this_file = include_str!("hosts.rs");
+    for entry in fs::read_dir(fixture("hosts")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let is_shared = name == "guest.wat" || name == "host.h";
+        assert!(is_shared || this_file.contains(&name), "no test uses {name}");
+    }
 }
