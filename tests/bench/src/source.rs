@@ -234,4 +234,44 @@ mod tests {
             assert!(source.is_file(), "{}", source.display());
         }
     }
+
+    /// Arrays that a numeric kernel reads only, or has done with: `source array`.
+    const INPUTS: [&str; 14] = [
+        "edges in",
+        "eliminate original",
+        "fold sequence",
+        "lu original",
+        "matmul a",
+        "matmul b",
+        "normal a",
+        "normal x",
+        "orthogonal original",
+        "paths original",
+        "rank a",
+        "rank b",
+        "toeplitz r",
+        "update a",
+    ];
+
+    #[test]
+    fn numeric_kernels_compare_all_arrays_that_they_write() {
+        let mut unfolded = Vec::new();
+        for name in NUMERIC_KERNELS {
+            let text = std::fs::read_to_string(fixture(&format!("bench/{name}.c"))).unwrap();
+            let globals = text.lines().filter(|line| line.starts_with("static ") && line.ends_with("];"));
+            let declared = globals.flat_map(|line| line.split(['[', ',', ' ']));
+            let arrays = declared.filter(|word| text.contains(&format!("{word}[")) && word.is_ascii());
+            let arrays: Vec<&str> = arrays.filter(|word| word.starts_with(char::is_alphabetic)).collect();
+            let is_folded = |array: &str| {
+                let call = |function: &str| text.contains(&format!("{function}({array}, sizeof {array})"));
+                call("hash_bytes") || call("observe")
+            };
+            assert!(arrays.iter().any(|array| is_folded(array)), "{name}: {arrays:?}");
+            unfolded.extend(
+                arrays.into_iter().filter(|array| !is_folded(array)).map(|array| format!("{name} {array}")),
+            );
+        }
+        unfolded.sort();
+        assert_eq!(unfolded, INPUTS);
+    }
 }

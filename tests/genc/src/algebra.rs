@@ -59,8 +59,8 @@ const BODIES: [&str; 20] = [
 /// Makes the kernel of that number.
 pub fn kernel(mut rng: Rng, number: u32) -> Kernel {
     let element = [Element::F64, Element::F64, Element::F32, Element::U32, Element::U64][rng.usize(0..5)];
-    let rows = rng.u32(5..=19);
-    let columns = rows + rng.u32(0..=18);
+    let rows = rng.u32(5..=12);
+    let columns = rows + rng.u32(0..=30);
     let body = BODIES[rng.usize(0..BODIES.len())];
     let factor = match element.is_float() {
         true => format!("({})0.375", element.name()),

@@ -3,7 +3,7 @@
 //! The rule: whatever the operands are, an expression is defined, and it is the same number with every
 //! compiler: shifts are by less than the width, divisors are not zero, no sign of a NaN is looked at.
 
-use crate::scope::{COPY, Scope};
+use crate::scope::{COPY, Mood, Scope};
 use crate::types::{Domain, Element};
 
 /// What a copy that is nearly equal to the others may have in place of `+`.
@@ -14,6 +14,9 @@ impl Scope {
     pub fn expression(&mut self, domain: Domain, depth: u32) -> String {
         if depth == 0 || self.chance(12) {
             return self.leaf(domain);
+        }
+        if self.mood == Mood::Tame && domain != Domain::Wide {
+            return self.tame(domain, depth);
         }
         match domain {
             Domain::Wide => self.wide(depth),
@@ -43,7 +46,21 @@ impl Scope {
         }
     }
 
+    /// A sum or a product.
+    fn tame(&mut self, domain: Domain, depth: u32) -> String {
+        let left = self.expression(domain, depth - 1);
+        match self.rng.u32(0..10) {
+            0..=3 => format!("({left} {PLUS} {})", self.expression(domain, depth - 1)),
+            4..=6 => format!("({left} - {})", self.expression(domain, depth - 1)),
+            7 if !domain.is_float() => format!("({left} ^ {})", self.expression(domain, depth - 1)),
+            _ => format!("({left} * {})", self.constant(domain)),
+        }
+    }
+
     fn leaf(&mut self, domain: Domain) -> String {
+        if self.mood == Mood::Tame && self.chance(80) {
+            return self.loaded(domain);
+        }
         match self.rng.u32(0..100) {
             0..=56 => self.loaded(domain),
             57..=64 if !self.walkers.is_empty() => self.walked(domain),
@@ -67,7 +84,7 @@ impl Scope {
         let fits = |element: &Element| element.is_float() == domain.is_float();
         let fitting: Vec<usize> =
             (0..self.arrays.len()).filter(|array| self.arrays[*array].fields.iter().any(fits)).collect();
-        let (text, element) = match fitting.is_empty() || self.chance(15) {
+        let (text, element) = match fitting.is_empty() || (self.mood == Mood::Wild && self.chance(15)) {
             true => self.slot(),
             false => {
                 let array = self.pick(&fitting);

@@ -3,7 +3,7 @@
 //! The rule: within the body the counter is at least the lower bound and less than the upper one, whatever
 //! the form; with several copies of a body the largest copy may look that much further.
 
-use crate::scope::Scope;
+use crate::scope::{Mood, Scope};
 
 /// What a loop counts from, to, and by.
 #[derive(Clone, Debug)]
@@ -42,16 +42,18 @@ const PRAGMAS: [&str; 5] =
 impl Scope {
     /// A loop over `bounds` with the counter `name`.
     pub fn frame(&mut self, name: &str, bounds: &Bounds) -> Frame {
-        let ty = self.pick(&TYPES);
+        let is_tame = self.mood == Mood::Tame;
+        let ty = self.pick(if is_tame { &TYPES[..8] } else { &TYPES });
         let Bounds { low, high, known, step } = bounds;
-        let pragma = match self.chance(25) {
+        let pragma = match self.chance(if is_tame { 10 } else { 25 }) {
             true => format!("#pragma clang loop {}\n", self.pick(&PRAGMAS)),
             false => String::new(),
         };
         let end = known.map(|(low, high)| low + (high - low).div_ceil(*step) * step);
         let plain =
             |head: String| Frame { open: format!("{pragma}{head} {{"), close: "}".to_owned(), exit: None };
-        match self.rng.u32(0..14) {
+        let forms = if is_tame { 0..28 } else { 0..14 };
+        match self.rng.u32(forms) {
             0..=1 => plain(format!(
                 "for ({ty} {name} = {low}; (uint64_t){name} + {step} <= (uint64_t)({high}); {name} += {step})"
             )),

@@ -8,7 +8,7 @@ use fastrand::Rng;
 use crate::expression::PLUS;
 use crate::kernel::{Base, Kernel};
 use crate::loops::Bounds;
-use crate::scope::{Array, COPY, COPY_OFFSET, Counter, Place, Scope, Shape, Walker};
+use crate::scope::{Array, COPY, COPY_OFFSET, Counter, Mood, Place, Scope, Shape, Walker};
 use crate::types::{Domain, Element};
 
 /// Largest distance of overlapping arrays from each other.
@@ -37,9 +37,11 @@ pub fn kernel(rng: Rng, number: u32) -> Kernel {
 impl Scope {
     fn declare_arrays(&mut self, depth: u32, number: u32, bases: &mut Vec<Base>) {
         let count = self.rng.usize(1..=4);
+        let usual = self.element();
         while self.arrays.len() < count {
-            let fields = match self.chance(15) {
+            let fields = match self.mood == Mood::Wild && self.chance(20) {
                 true => (0..self.rng.usize(2..=4)).map(|_| self.pick(&Element::ALL)).collect(),
+                false if self.mood == Mood::Tame && self.chance(90) => vec![usual],
                 false => vec![self.element()],
             };
             let is_grid = depth > 1 && self.chance(60);
@@ -140,7 +142,8 @@ impl Scope {
         if let Some(outer) = self.counters.last().cloned() {
             let text = outer.name.clone();
             let high = outer.high.max(limit);
-            match self.rng.u32(0..10) {
+            let kinds = if self.mood == Mood::Tame { 20 } else { 10 };
+            match self.rng.u32(0..kinds) {
                 0 => return (bounds(&low.to_string(), &text, step), low, high),
                 1 => return (bounds(&low.to_string(), &format!("{text} + 1"), step), low, high + 1),
                 2 => return (bounds(&text, &limit.to_string(), step), 0, limit),
@@ -149,7 +152,7 @@ impl Scope {
                 _ => {}
             }
         }
-        if self.chance(45) {
+        if self.chance(if self.mood == Mood::Tame { 25 } else { 45 }) {
             return (bounds(&low.to_string(), "n", step), low, limit);
         }
         let high = self.rng.u32(low + 1..=limit);
@@ -158,8 +161,8 @@ impl Scope {
     }
 
     fn innermost(&mut self, limit: u32) -> String {
-        let count = if self.chance(45) { 1 } else { self.pick(&[2, 2, 2, 3, 4, 4, 5, 8]) };
-        let step = if count == 1 { self.pick(&[1, 1, 1, 1, 2, 3]) } else { count };
+        let count = if self.chance(60) { 1 } else { self.pick(&[2, 2, 2, 3, 4, 4, 5, 8]) };
+        let step = if count == 1 { self.pick(&[1, 1, 1, 1, 1, 1, 2, 3]) } else { count };
         let (bounds, low, high) = self.bounds(limit, step);
         let name = self.fresh("j");
         let frame = self.frame(&name, &bounds);

@@ -80,9 +80,20 @@ pub struct Walker {
     pub is_backward: bool,
 }
 
+/// What a kernel is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mood {
+    /// Sums and products of neighbours, of one type: loops that compilers unroll and vectorise.
+    Tame,
+    /// Anything.
+    Wild,
+}
+
 /// Everything that can be named.
 #[derive(Debug)]
 pub struct Scope {
+    /// What statements look like.
+    pub mood: Mood,
     /// The dice.
     pub rng: Rng,
     /// Arrays, the overlapping ones with what they lie in.
@@ -101,8 +112,10 @@ pub type Slot = (String, Element);
 
 impl Scope {
     /// Nothing, yet.
-    pub fn new(rng: Rng) -> Self {
+    pub fn new(mut rng: Rng) -> Self {
+        let mood = if rng.u32(0..100) < 65 { Mood::Tame } else { Mood::Wild };
         Self {
+            mood,
             rng,
             arrays: Vec::new(),
             variables: Vec::new(),
@@ -186,7 +199,8 @@ impl Scope {
         let innermost = self.counters.len() - 1;
         let Counter { low, high, .. } = self.counters[innermost].clone();
         let text = self.counter_text(innermost);
-        match self.rng.u32(0..40) {
+        let kinds = if self.mood == Mood::Tame { 20..40 } else { 0..40 };
+        match self.rng.u32(kinds) {
             0..=1 => {
                 let factor = self.rng.u32(2..=4);
                 let ahead = self.rng.u32(0..factor);

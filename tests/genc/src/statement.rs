@@ -4,13 +4,14 @@
 //! within the bounds that were counted for it.
 
 use crate::expression::PLUS;
-use crate::scope::{COPY, Scope};
+use crate::scope::{COPY, Mood, Scope};
 use crate::types::{Domain, Element};
 
 impl Scope {
     /// One statement.
     pub fn statement(&mut self) -> String {
-        match self.rng.u32(0..100) {
+        let kinds = if self.mood == Mood::Tame { 0..80 } else { 0..100 };
+        match self.rng.u32(kinds) {
             0..=34 => self.assignment(),
             35..=52 => self.update(),
             53..=68 if !self.variables.is_empty() => self.carried(),
@@ -23,12 +24,16 @@ impl Scope {
     }
 
     fn depth(&mut self) -> u32 {
-        self.pick(&[1, 1, 1, 1, 2])
+        match self.mood {
+            Mood::Tame => self.pick(&[1, 1, 2, 2]),
+            Mood::Wild => self.pick(&[1, 1, 1, 1, 2]),
+        }
     }
 
     /// What one would compute an element with, mostly.
     fn domain_for(&mut self, element: Element) -> Domain {
         match self.rng.u32(0..20) {
+            _ if self.mood == Mood::Tame => element.domain(),
             0 => self.pick(&[Domain::Word, Domain::Long, Domain::Single, Domain::Double]),
             1..=2 if !element.is_float() => Domain::Long,
             _ => element.domain(),
@@ -68,7 +73,8 @@ impl Scope {
                 _ => format!("{name} = {name} * ({})0.5 + {value};", domain.name()),
             };
         }
-        match self.rng.u32(0..12) {
+        let kinds = if self.mood == Mood::Tame { 0..10 } else { 0..12 };
+        match self.rng.u32(kinds) {
             0..=3 => format!("{name} = {name} {PLUS} {value};"),
             4 => format!("{name} = {name} ^ {value};"),
             5 => format!("if (({0}){value} < ({0}){name}) {name} = {value};", domain.signed()),
