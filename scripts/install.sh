@@ -1,6 +1,7 @@
 #!/bin/sh
 # install.sh COMPILER PREFIX TRIPLE: the layout in which the compiler finds its runtime:
-# PREFIX/bin/wasm2native and PREFIX/lib/wasm2native/TRIPLE/*.a.
+# PREFIX/bin/wasm2native and PREFIX/lib/wasm2native/TRIPLE/*.a. For C programs that link objects of ours
+# themselves, PREFIX/lib/libwasm2native.a is the archive that has all of it.
 set -eu
 compiler=$1 prefix=$2 triple=$3
 build_dir=$(dirname "$compiler")/build
@@ -15,5 +16,6 @@ for archive in $(find "$out" -path "*/$triple/*" -name 'libw2n*.a' -not -path '*
     found=$((found + 1))
 done
 [ "$found" -gt 0 ] || { echo "install: no runtime archives below $out" >&2; exit 1; }
+ln -sf "wasm2native/$triple/libw2n_wasi_bundle.a" "$prefix/lib/libwasm2native.a"
 install -D -m 644 rt/include/wasm2native.h "$prefix/include/wasm2native.h"
 echo "install: $prefix/bin/wasm2native and $found runtime archives in $prefix/lib/wasm2native/$triple"

@@ -1,12 +1,11 @@
 //! Why a module cannot become an executable: no entry point, or imports that nothing resolves. Here stand the
 //! types of WASI's functions, which imports must have exactly.
 
-use std::ffi::OsStr;
-
 use super::input::Input;
-use super::prefix::symbol_prefix;
+use super::native::c_library_has;
+use super::prefix::CSymbols;
 use super::{command_for, hints};
-use crate::emit::{c_prototype, c_symbol};
+use crate::emit::c_prototype;
 use crate::error::{CompileError, shown_name};
 use crate::wasm::{ExternType, FuncType, Import, Module};
 use w2n_abi::symbol::REACTOR_INITIALIZE;
@@ -105,7 +104,9 @@ pub fn unresolved_imports(module: &Module<'_>, input: &Input, unresolved: &[Unre
 /// The C function that would provide an import.
 fn prototype(module: &Module<'_>, import: &Import<'_>) -> Option<String> {
     let ExternType::Func(ty) = import.ty else { return None };
-    let symbol = c_symbol(&symbol_prefix(OsStr::new(import.module)), import.name);
+    let CSymbols { short, long } = CSymbols::of(import.module, import.name);
+    // A second function of that name would be called by whoever means the first.
+    let symbol = if c_library_has(&short) { long } else { short };
     let is_readable = !is_wasi_module(import.module) && symbol.len() <= MAX_SYMBOL_BYTES;
     is_readable.then(|| c_prototype(&symbol, &module.types[ty.index()]))
 }
