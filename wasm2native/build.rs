@@ -1,17 +1,26 @@
-//! Builds the runtime archives that the compiler embeds and links into its outputs, and our LLVM passes.
+//! Builds the runtime archives that the compiler embeds and links into its outputs, our LLVM passes, and
+//! the notices that `--licenses` prints.
 //!
 //! The archives are built by a nested cargo in a target directory of its own, so that neither waits for
 //! the lock of the other, with the flags of the outer build kept away from it. The passes are C++.
 
+#[path = "build/archives.rs"]
+mod archives;
+#[path = "build/notices.rs"]
+mod notices;
+#[path = "build/packages.rs"]
+mod packages;
+#[path = "build/unwinder.rs"]
+mod unwinder;
+
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
+
+use packages::Packages;
 
 /// Directory of archives to embed instead of building them.
 const PREBUILT_VARIABLE: &str = "WASM2NATIVE_RT_DIR";
-
-/// Profile in the workspace's Cargo.toml.
-const PROFILE: &str = "rt";
 
 /// What the outer build sets for itself and must not reach the runtime.
 const SCRUBBED: [&str; 9] = [
@@ -28,11 +37,17 @@ const SCRUBBED: [&str; 9] = [
 
 fn main() {
     println!("cargo::rerun-if-env-changed={PREBUILT_VARIABLE}");
+    let workspace = workspace();
+    for path in ["rt", "libwasirt", "Cargo.toml", "Cargo.lock", "wasm2native/build.rs", "wasm2native/build"] {
+        println!("cargo::rerun-if-changed={}", workspace.join(path).display());
+    }
+    let packages = Packages::read();
     let archives = match env::var_os(PREBUILT_VARIABLE) {
         Some(dir) => PathBuf::from(dir),
-        None => build_archives(),
+        None => archives::build(&packages),
     };
     println!("cargo::rustc-env=W2N_EMBEDDED_RT_DIR={}", archives.display());
+    println!("cargo::rustc-env=W2N_NOTICES={}", notices::write(&packages).display());
     build_passes();
 }
 
@@ -56,25 +71,16 @@ fn build_passes() {
     build.compile("w2n_passes");
 }
 
-fn build_archives() -> PathBuf {
+/// The directory of the workspace.
+fn workspace() -> PathBuf {
     let manifest_dir = PathBuf::from(required("CARGO_MANIFEST_DIR"));
-    let workspace = manifest_dir.parent().expect("the package lies in the workspace");
-    for path in ["rt", "libwasirt", "Cargo.toml", "Cargo.lock", "wasm2native/build.rs"] {
-        println!("cargo::rerun-if-changed={}", workspace.join(path).display());
-    }
-    let triple = required("TARGET");
-    let target_dir = Path::new(&required("OUT_DIR")).join("rt-target");
-    let mut cargo = Command::new(required("CARGO"));
-    cargo.current_dir(workspace);
-    cargo.args(["build", "--locked", "--quiet", "--profile", PROFILE, "--target", &triple]);
-    cargo.args(["-p", "w2n-rt-bundle", "-p", "w2n-wasi-bundle", "--target-dir"]).arg(&target_dir);
-    scrub(&mut cargo);
-    let status = cargo.status().expect("cargo can be run again");
-    assert!(status.success(), "building the runtime failed: {cargo:?}");
-    target_dir.join(triple).join(PROFILE)
+    manifest_dir.parent().expect("the package lies in the workspace").to_owned()
 }
 
-fn scrub(cargo: &mut Command) {
+/// Cargo, in the workspace, without what the outer build set for itself.
+fn cargo() -> Command {
+    let mut cargo = Command::new(required("CARGO"));
+    cargo.current_dir(workspace());
     for name in SCRUBBED {
         cargo.env_remove(name);
     }
@@ -84,6 +90,7 @@ fn scrub(cargo: &mut Command) {
             cargo.env_remove(&name);
         }
     }
+    cargo
 }
 
 fn required(name: &str) -> String {

@@ -29,11 +29,21 @@
  *   - A trap ends the call, not the host: instances, that one too, can be used afterwards.
  *   - One thread at a time may use an instance and those linked with it.
  *   - Instances can be linked with each other if their modules are in the same shared object.
- *   - Host functions must return; leaving one by longjmp or an exception is undefined.
+ *   - Host functions must return; leaving one, or a signal handler, by longjmp or an exception is undefined.
+ *   - Coroutines of any kind may switch inside host functions, and be resumed on another thread. One that
+ *     is given up there leaves its Wasm stack and its instances to the end of the process.
+ *   - Calls from a signal handler that interrupts Wasm code are refused: W2N_ERROR_IN_SIGNAL_HANDLER, or
+ *     what else means failure. Functions that only look something up can be called.
+ *   - Handlers should have SA_ONSTACK. Others run on the Wasm stack, where 256 KiB are kept for them. If the
+ *     kernel finds no room there for the signal, it is sent once more; where it cannot be told which signal
+ *     it was, the call ends with W2N_TRAP_STACK_OVERFLOW. Those that block SIGSEGV must have SA_ONSTACK.
+ *   - Wasm code has a floating-point environment of its own (MXCSR); the host's is back in host functions
+ *     and behind calls. Exception flags that Wasm code raises stay raised.
  *   - A process has room for about two hundred shared objects, and for thousands of instances.
  *   - A module stays loaded: dlclose does nothing, since signal handlers and threads may refer to it.
  *   - SIGSEGV and SIGBUS are handled while modules run. Handlers installed before the first call are
  *     kept and get every fault that is not a module's; install yours before, or pass on what is not yours.
+ *     Threads get a signal stack unless theirs is large enough, and again when it was taken away.
  *
  * This file is checked against the runtime by a test. C99 and C++11, 64-bit machines.
  */
@@ -74,6 +84,7 @@ extern "C" {
 #define W2N_ERROR_OUT_OF_MEMORY 0x103u
 #define W2N_ERROR_ABI_VERSION 0x104u
 #define W2N_ERROR_INVALID_ARGUMENT 0x105u
+#define W2N_ERROR_IN_SIGNAL_HANDLER 0x106u
 
 /* Kinds of imports and exports, as in the binary format of Wasm. */
 #define W2N_FUNC 0u

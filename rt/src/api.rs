@@ -45,6 +45,7 @@ pub static w2n_api: W2nApi = W2nApi {
 };
 
 const INVALID: u32 = LinkError::InvalidArgument as u32;
+const IN_HANDLER: u32 = LinkError::InSignalHandler as u32;
 
 fn invalid(report: *mut W2nTrap, what: &[u8]) -> u32 {
     trap::report_link_error(report, LinkError::InvalidArgument, what)
@@ -135,6 +136,10 @@ unsafe extern "C" fn instantiate(
             return invalid(report, b"null module or instance");
         };
         *out = null_mut();
+        let _in_runtime = match thread::leave_host() {
+            Ok(in_runtime) => in_runtime,
+            Err(why) => return trap::report_not_now(report, why),
+        };
         if imports.is_null() && import_count > 0 {
             return invalid(report, b"null imports");
         }
@@ -147,7 +152,8 @@ unsafe extern "C" fn instantiate(
 }
 
 unsafe extern "C" fn instance_drop(instance: *mut HostInstance) {
-    if !instance.is_null() {
+    // In a signal handler nothing can be freed: the instance stays.
+    if let (false, Ok(_in_runtime)) = (instance.is_null(), thread::leave_host()) {
         // SAFETY: the host holds the instance and gives it up.
         unsafe { group::release(instance) };
     }
@@ -242,6 +248,10 @@ unsafe extern "C" fn call(
         if slot_count > 0 && (slots.is_null() || !slots.is_aligned()) {
             return invalid(report, b"slots that are null or not aligned to 16 bytes");
         }
+        let _in_runtime = match thread::leave_host() {
+            Ok(in_runtime) => in_runtime,
+            Err(why) => return trap::report_not_now(report, why),
+        };
         let instance = instance_of(func);
         group::begin_call(instance);
         let status = call_func(func, ty, slots, report);
@@ -278,7 +288,7 @@ unsafe fn call_host_func(func: &VmHostFunc<HostPointer>, slots: *mut ValueSlot, 
     // SAFETY: the callback is what the host gave, called as it was promised.
     unsafe {
         let callback = core::mem::transmute::<HostPointer, HostCallback>(func.callback);
-        let code = callback(func.env, func.caller.cast(), slots);
+        let code = thread::call_host(|| callback(func.env, func.caller.cast(), slots));
         if code == 0 {
             return 0;
         }
@@ -318,6 +328,7 @@ fn slots_needed(encoding: &[u8]) -> usize {
 }
 
 unsafe extern "C" fn func_type(func: *const HostFuncRef) -> HostBytes {
+    let Ok(_in_runtime) = thread::leave_host() else { return NO_BYTES };
     // SAFETY: the host passes a function of a live instance or null.
     unsafe { func.as_ref() }.map_or(NO_BYTES, |func| types::encoding(func.type_id))
 }
@@ -348,6 +359,7 @@ unsafe extern "C" fn memory_size(memory: *const W2nExtern) -> u64 {
 }
 
 unsafe extern "C" fn memory_grow(memory: *const W2nExtern, delta_pages: u64) -> i64 {
+    let Ok(_in_runtime) = thread::leave_host() else { return -1 };
     // SAFETY: as in `definition`.
     unsafe { memory_of(memory) }
         .and_then(|memory| memory::grow(memory, delta_pages))
@@ -375,6 +387,7 @@ unsafe extern "C" fn table_get(table: *const W2nExtern, index: u64, value: *mut 
 }
 
 unsafe extern "C" fn table_set(table: *const W2nExtern, index: u64, value: *const ValueSlot) -> u32 {
+    let Ok(_in_runtime) = thread::leave_host() else { return IN_HANDLER };
     // SAFETY: as in `definition`; the host passes a reference of the element type.
     unsafe {
         let (Some(elements), Some(value)) = (table_of(table), value.as_ref()) else { return INVALID };
@@ -387,6 +400,7 @@ unsafe extern "C" fn table_set(table: *const W2nExtern, index: u64, value: *cons
 }
 
 unsafe extern "C" fn table_grow(table: *const W2nExtern, delta: u64, value: *const ValueSlot) -> i64 {
+    let Ok(_in_runtime) = thread::leave_host() else { return -1 };
     // SAFETY: as in `definition`; the host passes a reference of the element type.
     unsafe {
         let (Some(elements), Some(value)) = (table_of(table), value.as_ref()) else { return -1 };
@@ -409,6 +423,7 @@ unsafe extern "C" fn global_get(global: *const W2nExtern, value: *mut ValueSlot)
 }
 
 unsafe extern "C" fn global_set(global: *const W2nExtern, value: *const ValueSlot) -> u32 {
+    let Ok(_in_runtime) = thread::leave_host() else { return IN_HANDLER };
     // SAFETY: as in `definition`; the host passes a value of the global's type.
     unsafe {
         let Some(target) = definition::<ValueSlot>(global, ExternKind::Global) else { return INVALID };
@@ -446,9 +461,9 @@ unsafe extern "C" fn trap_message(report: *const W2nTrap, buffer: *mut u8, capac
 
 /// See [`W2nApi::host_error`].
 pub unsafe extern "C" fn host_error(message: *const u8, message_len: u64) -> u32 {
-    // SAFETY: the callback passes its words or null.
+    // SAFETY: the callback passes its words or null; the state is that of the calling thread.
     unsafe {
-        if let Some(thread) = thread::current().as_mut() {
+        if let Some(thread) = thread::current().as_mut().filter(|thread| thread.is_in_host()) {
             thread.set_message(bytes(&Slice { ptr: message.cast_mut().cast(), len: message_len }));
         }
     }
@@ -458,7 +473,7 @@ pub unsafe extern "C" fn host_error(message: *const u8, message_len: u64) -> u32
 /// See [`W2nApi::exit`].
 pub extern "C" fn exit(status: i32) -> u32 {
     // SAFETY: the state of the calling thread, which nobody else uses.
-    if let Some(thread) = unsafe { thread::current().as_mut() } {
+    if let Some(thread) = unsafe { thread::current().as_mut() }.filter(|thread| thread.is_in_host()) {
         thread.set_exit_status(status);
     }
     TrapCode::Exit as u32

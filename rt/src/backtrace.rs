@@ -1,4 +1,4 @@
-//! Backtraces: a walk along saved frame pointers, through all activations of the thread.
+//! Backtraces: a walk along saved frame pointers, through an activation and those that called it.
 //!
 //! The rule: a guest may not be trusted with its stack's content, so every address that is read was
 //! checked to lie in the part of the Wasm stack that the activation has in use.
@@ -6,10 +6,11 @@
 use alloc::vec::Vec;
 use core::mem::size_of;
 use core::ops::Range;
+use core::sync::atomic::Ordering;
 
 use w2n_abi::{HostModule, MAX_TRAP_FRAMES, NONE, TRAP_HAS_ADDRESS, TRAP_HAS_LENGTH, W2nFrame, W2nTrap};
 
-use crate::enter::Activation;
+use crate::activation::Activation;
 use crate::instance;
 use crate::pc_map::{self, Location, PcKind, Place};
 
@@ -22,24 +23,19 @@ const MAX_SEEN: usize = 64;
 /// Fills in the frames of a report.
 ///
 /// # Safety
-/// The activation and its predecessors are alive and `stack` is the usable part of their Wasm stack.
-pub unsafe fn collect(activation: &Activation, stack: Range<usize>, report: &mut W2nTrap) {
+/// The activation is the calling thread's innermost one, and its frames are still there.
+pub unsafe fn collect(activation: &Activation, report: &mut W2nTrap) {
     let modules = instance::loaded_modules();
     let mut walk = Walk { modules: &modules, seen: Vec::new(), report };
     let record = &activation.record;
-    let own = stack.start..activation.entry_sp;
+    let own = activation.stack_range();
     if record.is_fault {
         walk.push_fault(record.pc, record.sp, &own);
     } else if record.pc != 0 {
         walk.push_return(record.pc);
     }
     walk.follow(record.fp, &own);
-    let mut previous = activation.previous;
-    // SAFETY: the caller vouches for the predecessors.
-    while let Some(outer) = unsafe { previous.as_ref() } {
-        walk.follow(outer.wasm_fp, &(outer.wasm_sp..outer.entry_sp));
-        previous = outer.previous;
-    }
+    walk.follow_callers(activation);
 }
 
 struct Walk<'a> {
@@ -90,6 +86,27 @@ impl Walk<'_> {
                 return;
             }
             fp = next;
+        }
+    }
+
+    /// The frames of those that called the activation. Endless recursion through the host makes as many
+    /// reports as callers, so where frames are only counted each is counted once.
+    fn follow_callers(&mut self, activation: &Activation) {
+        let thread = activation.thread.load(Ordering::Relaxed);
+        let mut callers = Vec::new();
+        let mut caller = activation.caller;
+        while let Some(outer) = caller.waiting(thread) {
+            let is_full = self.report.frame_count as usize == MAX_TRAP_FRAMES;
+            if let (true, Some(frames)) = (is_full, outer.counted_frames()) {
+                self.report.total_frame_count += frames;
+                break;
+            }
+            callers.push((outer, self.report.total_frame_count));
+            self.follow(outer.wasm_fp, &(outer.wasm_sp..outer.entry_sp));
+            caller = outer.caller;
+        }
+        for (outer, frames_inside) in callers {
+            outer.keep_counted_frames(self.report.total_frame_count - frames_inside);
         }
     }
 

@@ -13,7 +13,7 @@ use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering}
 use w2n_abi::{HostModule, HostPointer, LinkedModule, NANOSECONDS_PER_SECOND, TRAP_EXIT_STATUS, TrapCode};
 
 use crate::text::Text;
-use crate::{enter, pc_map, trap};
+use crate::{enter, fault, pc_map, trap};
 
 /// How often the timer comes again, in microseconds.
 const TICK_US: i64 = 1000;
@@ -76,17 +76,14 @@ unsafe extern "C" fn expire(_signal: c_int, _info: *mut libc::siginfo_t, context
 
 /// Makes the interrupted thread trap, if it can do so now.
 fn stop_guest(context: &mut libc::ucontext_t) -> bool {
-    let activation = enter::current_activation();
-    // SAFETY: the current activation lives on the host stack of this very thread.
-    if activation.is_null() || unsafe { (*activation).in_host } != 0 {
-        return false;
-    }
+    let Some((thread, activation)) = enter::running() else { return false };
+    // SAFETY: memory of activations is never used for anything else, and nobody else uses this one nor the
+    // thread's state: the thread was interrupted.
+    let (thread, activation) = unsafe { (&mut *thread, &mut *activation) };
     let registers = enter::registers(context);
-    // SAFETY: an activation exists, so the thread's state does, and nothing else uses it: it was interrupted.
-    let thread = unsafe { &mut *enter::thread_word() };
-    let usable = thread.stack.usable();
-    let is_on_stack = usable.contains(&registers.sp) && usable.end - registers.sp >= size_of::<usize>();
-    if !is_on_stack {
+    let range = activation.stack_range();
+    let is_on_stack = range.contains(&registers.sp) && range.end - registers.sp >= size_of::<usize>();
+    if !is_on_stack || !fault::is_wasm(activation, &registers) {
         return false;
     }
     // SAFETY: the word lies in the mapped part of the stack.
@@ -95,12 +92,7 @@ fn stop_guest(context: &mut libc::ucontext_t) -> bool {
         return false;
     }
     thread.set_message(words(&mut [0; WORDS_BYTES]));
-    // SAFETY: as above.
-    let record = unsafe { &mut (*activation).record };
-    (record.pc, record.fp, record.sp) = (registers.pc, registers.fp, registers.sp);
-    record.is_fault = true;
-    enter::resume_at(context, activation, TrapCode::Timeout as u32);
-    true
+    fault::stop(activation, context, TrapCode::Timeout)
 }
 
 fn is_guest_code(address: usize) -> bool {

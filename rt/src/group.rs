@@ -95,6 +95,15 @@ pub unsafe fn begin_call(instance: *mut HostInstance) {
     unsafe { (*(*owner(instance)).group).calls += 1 };
 }
 
+/// Whether a call into the group of the instance is under way.
+///
+/// # Safety
+/// As for [`begin_call`].
+pub unsafe fn is_in_call(instance: *mut HostInstance) -> bool {
+    // SAFETY: live instances have owners, owners have groups.
+    unsafe { (*(*owner(instance)).group).calls > 0 }
+}
+
 /// The call has ended. The instance may be gone afterwards.
 ///
 /// # Safety

@@ -18,7 +18,7 @@ use crate::lock::Lock;
 use crate::memory::{Bounds, Memory};
 use crate::reference::CheckedFunc;
 use crate::table::{HostTable, Table};
-use crate::{budget, reference, trap, types};
+use crate::{budget, code, reference, trap, types};
 
 type HostFunc = VmHostFunc<HostPointer>;
 
@@ -240,7 +240,10 @@ fn count_instance(module: &HostModule) {
     let loaded = &mut LOADED.lock().0;
     match loaded.iter_mut().find(|(known, _)| core::ptr::eq(*known, module)) {
         Some((_, count)) => *count += 1,
-        None => loaded.push((module, 1)),
+        None => {
+            loaded.push((module, 1));
+            code::insert(module);
+        }
     }
 }
 

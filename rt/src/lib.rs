@@ -6,9 +6,9 @@
 //!    [`api`]: the same for hosts that load modules.
 //! 2. `link`: are these imports what the module asks for? `types`: when are two function types equal?
 //! 3. `instance`: allocates what the descriptor describes; `group`: who keeps whom alive.
-//! 4. `enter`, `stack`, `thread`: onto the Wasm stack and back, and out to host functions.
+//! 4. `enter`, `activation`, `stack`, `thread`: onto a Wasm stack and back, and out to host functions.
 //! 5. `memory`, `table`, `segment`: what compiled code calls; listed in `runtime`; `budget`: how much of it.
-//! 6. `signal`, `deadline`, `trap`, `backtrace`, `pc_map`, `text`: what happens when something goes wrong.
+//! 6. `signal`, `fault`, `code`, `deadline`, `trap`, `backtrace`, `pc_map`, `text`: what happens when something goes wrong.
 //!
 //! The rule: nothing here computes an offset into an instance; all of them come from the descriptor.
 #![no_std]
@@ -18,12 +18,15 @@
 
 extern crate alloc;
 
+mod activation;
 pub mod api;
 mod backtrace;
 mod budget;
+mod code;
 mod deadline;
 mod enter;
 mod export;
+mod fault;
 mod group;
 mod instance;
 mod link;

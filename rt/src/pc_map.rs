@@ -4,6 +4,7 @@
 //! offset of an operator in its body, never by the code that the operator ended up in.
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use w2n_abi::{NONE, PC_MAP_WIDTH_FACTOR, PcMapFunc, PcMapHeader};
 
@@ -74,6 +75,20 @@ pub unsafe fn covers(map: *const PcMapHeader, pc: usize) -> bool {
         let funcs = core::slice::from_raw_parts(map.add(1).cast::<PcMapFunc>(), header.func_count as usize);
         funcs.iter().any(|func| pc.wrapping_sub(start(func)) < func.code_size as usize)
     }
+}
+
+/// From the start of the first function that a map describes to the end of the last one.
+///
+/// # Safety
+/// `map` is null or the map of a loaded module, laid out as `w2n_abi` says.
+pub unsafe fn range(map: *const PcMapHeader) -> Option<Range<usize>> {
+    // SAFETY: the caller vouches for the layout.
+    let funcs = unsafe {
+        let header = map.as_ref()?;
+        core::slice::from_raw_parts(map.add(1).cast::<PcMapFunc>(), header.func_count as usize)
+    };
+    let ends = funcs.iter().map(|func| start(func) + func.code_size as usize);
+    Some(funcs.iter().map(start).min()?..ends.max()?)
 }
 
 fn start(func: &PcMapFunc) -> usize {

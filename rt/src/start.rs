@@ -90,6 +90,9 @@ unsafe fn run(info: &StartInfo<HostPointer>, env: HostPointer, report: &mut W2nT
         }
         instances.push(instance);
     }
+    if info.entry.ptr.is_null() {
+        return Ok(0);
+    }
     let main = instances.get(info.main as usize).copied();
     // SAFETY: the instance is alive.
     let Some(func) = main.and_then(|main| unsafe { find_func(main, entry) }) else {

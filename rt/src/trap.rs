@@ -4,11 +4,11 @@
 
 use w2n_abi::{HostBytes, LinkError, NONE, TRAP_HAS_ADDRESS, TRAP_HAS_LENGTH, TrapCode, W2nFrame, W2nTrap};
 
+use crate::activation::Activation;
 use crate::backtrace;
-use crate::enter::Activation;
 use crate::instance::slice;
 use crate::text::Text;
-use crate::thread::Thread;
+use crate::thread::{NotNow, Thread};
 
 /// What the message of a trap begins with.
 pub const TRAP_PREFIX: &[u8] = b"wasm2native: trap: ";
@@ -17,7 +17,12 @@ pub const TRAP_PREFIX: &[u8] = b"wasm2native: trap: ";
 ///
 /// # Safety
 /// `report` is null or valid for writing; the activation is the one that just ended on this thread.
-pub unsafe fn report(report: *mut W2nTrap, code: u32, activation: &Activation, thread: &mut Thread) -> u32 {
+pub unsafe fn report(
+    report: *mut W2nTrap,
+    code: u32,
+    activation: &Activation,
+    thread: Option<&mut Thread>,
+) -> u32 {
     // SAFETY: the caller vouches for the report.
     let Some(report) = (unsafe { begin(report, code) }) else {
         return code;
@@ -27,9 +32,9 @@ pub unsafe fn report(report: *mut W2nTrap, code: u32, activation: &Activation, t
     report.fault_address = record.fault_address;
     report.access_length = record.access_length;
     report.memory_length = record.memory_length;
-    // SAFETY: the activation and those that it interrupts are alive, and so are their frames.
-    unsafe { backtrace::collect(activation, thread.stack.usable(), report) };
-    write_message(report, Some(thread));
+    // SAFETY: the activation has ended, and its frames are still there.
+    unsafe { backtrace::collect(activation, report) };
+    write_message(report, thread);
     code
 }
 
@@ -64,6 +69,17 @@ pub fn report_link_error(report: *mut W2nTrap, error: LinkError, what: &[u8]) ->
     error as u32
 }
 
+/// The report of a call of the API that is refused before it begins.
+pub fn report_not_now(report: *mut W2nTrap, why: NotNow) -> u32 {
+    match why {
+        NotNow::InHandler => {
+            let what = b"Wasm code was interrupted, call again when the handler has returned";
+            report_link_error(report, LinkError::InSignalHandler, what)
+        }
+        NotNow::OutOfMemory => report_link_error(report, LinkError::OutOfMemory, b"no room for a stack"),
+    }
+}
+
 /// What a link error means, in the words of the specification's test suite where it has any.
 pub fn link_error_message(error: LinkError) -> &'static [u8] {
     match error {
@@ -72,6 +88,7 @@ pub fn link_error_message(error: LinkError) -> &'static [u8] {
         LinkError::OutOfMemory => b"out of memory",
         LinkError::AbiVersion => b"wrong version",
         LinkError::InvalidArgument => b"invalid argument",
+        LinkError::InSignalHandler => b"called from a signal handler",
     }
 }
 

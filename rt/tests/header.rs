@@ -172,7 +172,8 @@ fn numbers_are_the_same() {
     for error in LinkError::ALL {
         use LinkError::*;
         // One that is missing in the list does not compile here.
-        let (UnknownImport | IncompatibleImport | OutOfMemory | AbiVersion | InvalidArgument) = error;
+        let (UnknownImport | IncompatibleImport | OutOfMemory | AbiVersion | InvalidArgument
+        | InSignalHandler) = error;
         add(format!("ERROR{}", upper_case(&format!("{error:?}"))), error as u64);
     }
     for kind in [ExternKind::Func, ExternKind::Table, ExternKind::Memory, ExternKind::Global] {

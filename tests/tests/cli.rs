@@ -234,6 +234,8 @@ fn command_line_errors_exit_2_with_a_hint() {
         (&["host.c"], &["no module to compile: host.c"]),
         (&["-", "-"], &["standard input can be read only once"]),
         (&["-march=pdp11", "app.wat"], &["unknown processor `pdp11`", "x86-64-v3"]),
+        (&["-march=znver33", "app.wat"], &["unknown processor `znver33`", "-march=znver3?"]),
+        (&["-march=pentium4", "app.wat"], &["unknown processor `pentium4`"]),
         (&["--module-name=a b", "app.wat"], &["not a C identifier"]),
         (
             &["--module-name=a__b", "app.wat"],

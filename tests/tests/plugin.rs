@@ -6,67 +6,19 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-use tempfile::TempDir;
 use w2n_abi::{LinkError, TrapCode};
 use w2n_tests::host::{Import, Instance, Library, Value};
 use w2n_tests::plugin::{Source, build, descriptor_symbol};
-use w2n_tests::program::{Finished, compile, compiler, fixture, run};
+use w2n_tests::program::{compiler, fixture, run};
+use w2n_tests::workshop::{Workshop, says_ok, shown};
 use wasm2native::options::CodeOptions;
-
-/// A directory with plugins and hosts.
-struct Workshop {
-    dir: TempDir,
-}
-
-impl Workshop {
-    fn new() -> Self {
-        Self { dir: tempfile::tempdir().unwrap() }
-    }
-
-    /// Compiles `fixtures/plugin/<module>.wat` to `<name>.so`.
-    fn plugin(&self, module: &str, name: &str, options: &[&str]) -> PathBuf {
-        let source = self.dir.path().join(name).with_extension("wat");
-        fs::copy(fixture("plugin").join(module).with_extension("wat"), &source).unwrap();
-        let plugin = source.with_extension("so");
-        compile(&source, &plugin, &[&["-shared"], options].concat())
-            .unwrap_or_else(|reason| panic!("{reason}"));
-        plugin
-    }
-
-    /// Compiles a host of `fixtures/plugin`.
-    fn host(&self, source: &str, options: &[&OsStr]) -> PathBuf {
-        let (compiler, standard) = match source.ends_with(".cpp") {
-            true => ("c++", "-std=c++17"),
-            false => ("cc", "-std=c99"),
-        };
-        let host = self.dir.path().join(source.replace('.', "_"));
-        let include = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rt/include");
-        let mut command = Command::new(compiler);
-        command.args([standard, "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-O1", "-pthread", "-I"]);
-        command.arg(include).arg("-o").arg(&host).arg(fixture("plugin").join(source)).args(options);
-        let output = command.arg("-ldl").output().unwrap();
-        assert!(output.status.success(), "{source}: {}", String::from_utf8_lossy(&output.stderr));
-        host
-    }
-}
-
-#[track_caller]
-fn says_ok(command: &mut Command) {
-    let finished = run(command, b"").unwrap();
-    assert!(finished.status == Some(0) && finished.stdout == b"ok\n", "{command:?}: {}", shown(&finished));
-}
-
-fn shown(finished: &Finished) -> String {
-    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-    format!("status {:?}, {}{}", finished.status, text(&finished.stdout), text(&finished.stderr))
-}
 
 #[test]
 fn hosts_in_c_cpp_and_python_use_all_of_a_module() {
-    let workshop = Workshop::new();
+    let workshop = Workshop::new("plugin");
     let (c, cpp) = (workshop.host("tour.c", &[]), workshop.host("tour.cpp", &[]));
     for options in [
         ["-O0", "--bounds-checks=guard"],
@@ -82,21 +34,21 @@ fn hosts_in_c_cpp_and_python_use_all_of_a_module() {
 
 #[test]
 fn mistakes_of_hosts_are_errors() {
-    let workshop = Workshop::new();
+    let workshop = Workshop::new("plugin");
     let (calc, small) = (workshop.plugin("calc", "calc", &[]), workshop.plugin("small", "small", &[]));
     says_ok(Command::new(workshop.host("misuse.c", &[])).arg(calc).arg(small));
 }
 
 #[test]
 fn thousands_of_instances_leave_nothing_behind_and_the_one_too_many_is_refused() {
-    let workshop = Workshop::new();
+    let workshop = Workshop::new("plugin");
     let (calc, small) = (workshop.plugin("calc", "calc", &[]), workshop.plugin("small", "small", &[]));
     says_ok(Command::new(workshop.host("crowd.c", &[])).arg(calc).arg(small));
 }
 
 #[test]
 fn faults_of_the_host_go_to_its_own_handler() {
-    let workshop = Workshop::new();
+    let workshop = Workshop::new("plugin");
     let (calc, host) = (workshop.plugin("calc", "calc", &[]), workshop.host("signals.c", &[]));
     says_ok(Command::new(&host).arg(&calc).arg("plain"));
     says_ok(Command::new(&host).arg(&calc).arg("info"));
@@ -106,7 +58,7 @@ fn faults_of_the_host_go_to_its_own_handler() {
 
 #[test]
 fn six_threads_trap_all_the_time() {
-    let workshop = Workshop::new();
+    let workshop = Workshop::new("plugin");
     let host = workshop.host("threads.c", &[]);
     for bounds in ["--bounds-checks=guard", "--bounds-checks=software"] {
         says_ok(Command::new(&host).arg(workshop.plugin("calc", "calc", &[bounds])));
@@ -115,14 +67,14 @@ fn six_threads_trap_all_the_time() {
 
 #[test]
 fn two_shared_objects_call_each_other_through_the_host() {
-    let workshop = Workshop::new();
+    let workshop = Workshop::new("plugin");
     let (calc, other) = (workshop.plugin("calc", "calc", &[]), workshop.plugin("calc", "other", &["-O0"]));
     says_ok(Command::new(workshop.host("two.c", &[])).arg(calc).arg(other));
 }
 
 #[test]
 fn export_names_neither_replace_functions_of_the_host_nor_get_lost() {
-    let workshop = Workshop::new();
+    let workshop = Workshop::new("plugin");
     let (names, host) = (workshop.plugin("names", "names", &[]), workshop.host("names.c", &[]));
     says_ok(Command::new(&host).arg(&names));
     // First of all libraries in the search for symbols.
@@ -131,7 +83,7 @@ fn export_names_neither_replace_functions_of_the_host_nor_get_lost() {
 
 #[test]
 fn a_host_can_be_linked_with_a_module() {
-    let workshop = Workshop::new();
+    let workshop = Workshop::new("plugin");
     let calc = workshop.plugin("calc", "calc", &[]);
     says_ok(&mut Command::new(workshop.host("linked.c", &[calc.as_os_str()])));
 }

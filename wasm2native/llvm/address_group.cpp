@@ -2,7 +2,9 @@
 
 #include "address_group.h"
 
+#include "erase.h"
 #include "llvm/Analysis/LoopInfo.h"
+#include "scev_constant.h"
 
 using namespace llvm;
 
@@ -16,29 +18,32 @@ constexpr uint64_t kAddressSpace = uint64_t(1) << 32;
 /// The distance of `start` from the group's, if it is a constant that keeps the group's span small.
 std::optional<int64_t> distanceInGroup(const AddressGroup &group, const SCEV *start,
                                        ScalarEvolution &evolution) {
-    auto *difference = dyn_cast<SCEVConstant>(evolution.getMinusSCEV(start, group.start));
-    if (!difference)
+    // Of 32 bits, so nothing overflows here.
+    auto distance = signedConstant(evolution.getMinusSCEV(start, group.start));
+    if (!distance)
         return std::nullopt;
-    int64_t distance = difference->getAPInt().getSExtValue();
-    int64_t span = std::max(group.highest, distance) - std::min(group.lowest, distance);
-    return span <= kMaxSpan ? std::optional(distance) : std::nullopt;
+    int64_t span = std::max(group.highest, *distance) - std::min(group.lowest, *distance);
+    return span <= kMaxSpan ? distance : std::nullopt;
 }
 
 } // namespace
 
+ZExtInst &Member::extension() const {
+    return alive<ZExtInst>(handle, "wrap-versioning");
+}
+
 std::optional<PlaceInGroup> placeInGroup(Value *index, SmallVectorImpl<AddressGroup> &groups, Loop &loop,
                                          ScalarEvolution &evolution) {
     auto *recurrence = dyn_cast<SCEVAddRecExpr>(evolution.getSCEV(index));
-    if (!recurrence || recurrence->getLoop() != &loop || !recurrence->isAffine())
+    if (!recurrence || recurrence->getLoop() != &loop || !recurrence->getType()->isIntegerTy(32))
         return std::nullopt;
-    auto *constant = dyn_cast<SCEVConstant>(recurrence->getStepRecurrence(evolution));
+    auto step = signedStep(*recurrence, evolution);
     // A step of -2^31 is its own negation; no real loop has it.
-    if (!constant || constant->getAPInt().isMinSignedValue())
+    if (!step || *step == std::numeric_limits<int32_t>::min())
         return std::nullopt;
-    int64_t step = constant->getAPInt().getSExtValue();
     for (unsigned number = 0; number < groups.size(); ++number) {
         AddressGroup &group = groups[number];
-        if (group.step != step)
+        if (group.step != *step)
             continue;
         if (auto distance = distanceInGroup(group, recurrence->getStart(), evolution)) {
             group.lowest = std::min(group.lowest, *distance);
@@ -46,7 +51,7 @@ std::optional<PlaceInGroup> placeInGroup(Value *index, SmallVectorImpl<AddressGr
             return PlaceInGroup{number, *distance};
         }
     }
-    groups.push_back(AddressGroup{recurrence->getStart(), step});
+    groups.push_back(AddressGroup{recurrence->getStart(), *step});
     return PlaceInGroup{unsigned(groups.size() - 1), 0};
 }
 

@@ -8,6 +8,7 @@
 #include "llvm/Analysis/ScalarEvolutionExpressions.h"
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/Instructions.h"
+#include "llvm/IR/ValueHandle.h"
 #include "llvm/Transforms/Utils/ScalarEvolutionExpander.h"
 
 namespace w2n {
@@ -15,8 +16,11 @@ namespace w2n {
 /// One 32-bit address computation of the loop: `zext i32 index to i64`, where `index` is, in iteration
 /// k, `start + distance + k * step` modulo 2^32, with the group's `start` and `step`.
 struct Member {
-    llvm::ZExtInst *extension;
+    /// The extension; whoever deletes it while it is a member is found out by `extension`.
+    llvm::WeakVH handle;
     int64_t distance;
+
+    llvm::ZExtInst &extension() const;
 };
 
 /// What addresses of a group are compared with before each access: with `low` for the group's lowest address,

@@ -3,7 +3,6 @@
 #include "address_rewriter.h"
 
 #include "counted_loop.h"
-#include "llvm/Transforms/Utils/Local.h"
 
 using namespace llvm;
 
@@ -22,13 +21,18 @@ bool hasStore(Value *pointer) {
     });
 }
 
+/// Whether anything uses `value` but addresses that have lost their users.
+bool isNeeded(const Value &value) {
+    return any_of(value.users(), [](const User *user) { return !isa<GetElementPtrInst>(user) || !user->use_empty(); });
+}
+
 } // namespace
 
 GetElementPtrInst *addressOf(User *user, const Member &member, const Loop &loop) {
     auto *address = dyn_cast<GetElementPtrInst>(user);
     bool isAddress = address && loop.contains(address) && address->getNumIndices() == 1 &&
                      address->getSourceElementType()->isIntegerTy(8) && address->getType()->isPointerTy() &&
-                     address->getOperand(1) == member.extension &&
+                     address->getOperand(1) == &member.extension() &&
                      loop.isLoopInvariant(address->getPointerOperand());
     return isAddress ? address : nullptr;
 }
@@ -38,9 +42,9 @@ AddressRewriter::AddressRewriter(Loop &loop, const AddressGroup &group, Value *l
     : loop(loop), group(group), lowestStart(lowestStart), iteration(iteration), reach(reach),
       preheader(loop.getLoopPreheader()->getTerminator()) {}
 
-void AddressRewriter::rewrite() {
+void AddressRewriter::rewrite(SmallVectorImpl<WeakTrackingVH> &unused) {
     for (const Member &member : group.members) {
-        for (User *user : member.extension->users()) {
+        for (User *user : member.extension().users()) {
             GetElementPtrInst *pointer = addressOf(user, member, loop);
             if (!pointer)
                 continue;
@@ -51,11 +55,15 @@ void AddressRewriter::rewrite() {
         }
     }
     tellArraysApart();
-    // A pointer's constant offsets come after it, so that they are replaced before it goes.
-    for (const Address &address : reverse(addresses))
+    // A pointer's constant offsets come after it, so that they need not have it any more when it is replaced.
+    for (const Address &address : reverse(addresses)) {
         rewriteAddress(address);
-    for (const Member &member : group.members)
-        rewriteNumber(member.extension, member.distance - group.lowest);
+        unused.push_back(address.pointer);
+    }
+    for (const Member &member : group.members) {
+        rewriteNumber(member.extension(), member.distance - group.lowest);
+        unused.push_back(&member.extension());
+    }
 }
 
 /// Adds `pointer`, and what the loop makes of it by adding constants.
@@ -103,27 +111,25 @@ bool AddressRewriter::isFar(int64_t gap) const {
 }
 
 void AddressRewriter::rewriteAddress(const Address &address) {
-    if (!address.pointer->use_empty()) {
-        Value *base = baseFor(address);
-        IRBuilder<> builder(address.pointer);
-        Value *moving = advance(base, iteration, group.step, builder);
-        int64_t rest = address.distance - bases[{address.root, address.array}].second;
-        address.pointer->replaceAllUsesWith(builder.CreatePtrAdd(moving, builder.getInt64(rest), "address",
-                                                                 GEPNoWrapFlags::noUnsignedSignedWrap()));
-    }
-    address.pointer->eraseFromParent();
+    if (!isNeeded(*address.pointer))
+        return;
+    Value *base = baseFor(address);
+    IRBuilder<> builder(address.pointer);
+    Value *moving = advance(base, iteration, group.step, builder);
+    int64_t rest = address.distance - bases[{address.root, address.array}].second;
+    address.pointer->replaceAllUsesWith(builder.CreatePtrAdd(moving, builder.getInt64(rest), "address",
+                                                             GEPNoWrapFlags::noUnsignedSignedWrap()));
 }
 
 /// Other uses of the extended index: it is `lowestStart + iteration * step + distance`.
-void AddressRewriter::rewriteNumber(ZExtInst *extension, int64_t distance) {
-    if (!extension->use_empty()) {
-        IRBuilder<> builder(extension);
-        // All of these are between -2^32 and 2^33, see the proof.
-        Value *offset = builder.CreateMul(iteration, builder.getInt64(group.step), "offset", false, true);
-        Value *moving = builder.CreateAdd(lowestStart, offset, "moving_index", false, true);
-        extension->replaceAllUsesWith(builder.CreateAdd(moving, builder.getInt64(distance), "index", true, true));
-    }
-    RecursivelyDeleteTriviallyDeadInstructions(extension);
+void AddressRewriter::rewriteNumber(ZExtInst &extension, int64_t distance) {
+    if (!isNeeded(extension))
+        return;
+    IRBuilder<> builder(&extension);
+    // All of these are between -2^32 and 2^33, see the proof.
+    Value *offset = builder.CreateMul(iteration, builder.getInt64(group.step), "offset", false, true);
+    Value *moving = builder.CreateAdd(lowestStart, offset, "moving_index", false, true);
+    extension.replaceAllUsesWith(builder.CreateAdd(moving, builder.getInt64(distance), "index", true, true));
 }
 
 /// `root + lowestStart + distance`, through an integer so that it counts as an object of its own.

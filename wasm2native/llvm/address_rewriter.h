@@ -21,7 +21,9 @@ public:
     AddressRewriter(llvm::Loop &loop, const AddressGroup &group, llvm::Value *lowestStart,
                     llvm::PHINode *iteration, std::optional<uint64_t> reach);
 
-    void rewrite();
+    /// All users get the 64-bit addresses. What has lost them is left in `unused`, and nothing is deleted:
+    /// an extension of this group may be part of what an index of this or another group is computed from.
+    void rewrite(llvm::SmallVectorImpl<llvm::WeakTrackingVH> &unused);
 
 private:
     /// A pointer made by the guest: `root + lowestStart + iteration * step + distance`.
@@ -38,7 +40,7 @@ private:
     void tellArraysApart();
     bool isFar(int64_t gap) const;
     void rewriteAddress(const Address &address);
-    void rewriteNumber(llvm::ZExtInst *extension, int64_t distance);
+    void rewriteNumber(llvm::ZExtInst &extension, int64_t distance);
     llvm::Value *baseFor(const Address &address);
 
     llvm::Loop &loop;

@@ -12,6 +12,10 @@
 //! by a constant and so must be 1/factor of their step apart, and phis, whose successor is learned where
 //! they are first met. A phi that no store depends on (a sum over the loop) is a root itself: what it
 //! becomes is a chain of equal operations, of which each copy has its part.
+//!
+//! What a carried phi becomes after the first copy may itself be a value that advances: clang peels the first
+//! iteration of a stencil and carries the address of the element before, or its index, in a phi. Nothing but
+//! the phi uses that value then, and it has to be there in the rerolled loop as well.
 
 #include "copies.h"
 
@@ -20,10 +24,18 @@
 #include "llvm/Analysis/MemoryLocation.h"
 #include "llvm/Analysis/ScalarEvolution.h"
 #include "llvm/IR/IntrinsicInst.h"
+#include "scev_constant.h"
 
 using namespace llvm;
 
 namespace w2n {
+
+namespace {
+
+/// Operands that may be swapped are tried both ways, which adds up where many of them fail.
+constexpr unsigned kMaxComparisons = 20'000;
+
+} // namespace
 
 bool Copies::match() {
     for (unsigned i = 0; i + storesPerCopy() < stores.size(); ++i) {
@@ -39,16 +51,32 @@ Value *Copies::successor(Value *value, unsigned copies) const {
     return value;
 }
 
-const SCEVAddRecExpr *Copies::advancing(Value *value) const {
-    if (!evolution.isSCEVable(value->getType()))
+const SCEVAddRecExpr *Copies::advancing(Value *value) {
+    auto [known, isNew] = recurrences.try_emplace(value, nullptr);
+    if (isNew)
+        known->second = findRecurrence(value);
+    return known->second;
+}
+
+const SCEVAddRecExpr *Copies::findRecurrence(Value *value) const {
+    if (!evolution.isSCEVable(value->getType()) || evolution.getTypeSizeInBits(value->getType()) > 64)
         return nullptr;
     auto *recurrence = dyn_cast<SCEVAddRecExpr>(evolution.getSCEV(value));
-    if (!recurrence || recurrence->getLoop() != &loop || !recurrence->isAffine())
+    if (!recurrence || recurrence->getLoop() != &loop)
         return nullptr;
-    auto *step = dyn_cast<SCEVConstant>(recurrence->getStepRecurrence(evolution));
-    bool isDivisible = step && step->getAPInt().getSignificantBits() <= 64 &&
-                       step->getAPInt().getSExtValue() % int64_t(factor) == 0;
-    return isDivisible ? recurrence : nullptr;
+    auto step = signedStep(*recurrence, evolution);
+    return step && *step % int64_t(factor) == 0 ? recurrence : nullptr;
+}
+
+int64_t Copies::stepPerCopy(const SCEVAddRecExpr &recurrence) const {
+    return *signedStep(recurrence, evolution) / int64_t(factor);
+}
+
+/// Whether `later` is at all times what `recurrence` is some copies later. The distance is smaller than the step,
+/// so it is the same number in any width that holds the step.
+bool Copies::isCopiesLater(const SCEVAddRecExpr &recurrence, Value *later, unsigned copies) const {
+    auto distance = signedConstant(evolution.getMinusSCEV(evolution.getSCEV(later), &recurrence));
+    return distance && *distance == stepPerCopy(recurrence) * int64_t(copies);
 }
 
 bool Copies::matchValues(Value *value, Value *later) {
@@ -59,13 +87,8 @@ bool Copies::matchValues(Value *value, Value *later) {
     auto *instruction = dyn_cast<Instruction>(value);
     if (!instruction || !loop.contains(instruction))
         return value == later;
-    if (const SCEVAddRecExpr *recurrence = advancing(value)) {
-        auto *step = cast<SCEVConstant>(recurrence->getStepRecurrence(evolution));
-        auto *distance =
-            dyn_cast<SCEVConstant>(evolution.getMinusSCEV(evolution.getSCEV(later), recurrence));
-        return distance && distance->getAPInt().getSExtValue() ==
-                               step->getAPInt().getSExtValue() / int64_t(factor);
-    }
+    if (const SCEVAddRecExpr *recurrence = advancing(value))
+        return isCopiesLater(*recurrence, later, 1);
     if (isa<PHINode>(value)) {
         remember(value, later);
         return true;
@@ -80,7 +103,7 @@ bool Copies::matchInstructions(Instruction *value, Instruction *later) {
         return false;
     if (auto *call = dyn_cast<CallBase>(value); call && !(isa<IntrinsicInst>(call) && call->doesNotAccessMemory()))
         return false;
-    if (!value->isSameOperationAs(later))
+    if (!value->isSameOperationAs(later) || ++comparisons > kMaxComparisons)
         return false;
     size_t mark = trail.size();
     remember(value, later);
@@ -121,16 +144,34 @@ bool Copies::matchCarried() {
                 continue;
             isNew = true;
             carriedPhis.push_back(&phi);
-            Value *beforeLast = successor(&phi, factor - 1);
-            if (!beforeLast || !matchValues(beforeLast, phi.getIncomingValueForBlock(body)))
+            if (!matchLast(phi))
                 return false;
         }
     }
     return true;
 }
 
-bool Copies::isUnmatched(PHINode &phi) const {
+/// Whether `phi` becomes what follows from its value in the last copy.
+bool Copies::matchLast(PHINode &phi) {
+    // The counter is made anew.
+    if (&phi == loop.getCanonicalInductionVariable())
+        return false;
+    Value *last = phi.getIncomingValueForBlock(loop.getHeader());
+    // A value that advances has no successor of its own: each copy's was compared with the one before.
+    if (const SCEVAddRecExpr *recurrence = advancing(successor(&phi)))
+        return isCopiesLater(*recurrence, last, factor - 1);
+    Value *beforeLast = successor(&phi, factor - 1);
+    return beforeLast && matchValues(beforeLast, last);
+}
+
+bool Copies::isUnmatched(PHINode &phi) {
     return !next.count(&phi) && !advancing(&phi) && &phi != loop.getCanonicalInductionVariable();
+}
+
+/// Whether `value` is a phi of the loop with which nothing was compared: it would go on with an unknown value.
+bool Copies::isUnknownPhi(Value *value) {
+    auto *phi = dyn_cast<PHINode>(value);
+    return phi && loop.contains(phi) && !advancing(phi) && !is_contained(carriedPhis, phi);
 }
 
 /// The operand of `link` that goes on towards `phi`: itself, or the same operation.
@@ -171,16 +212,17 @@ bool Copies::collectKept() {
     };
     for (StoreInst *store : stores.take_front(storesPerCopy()))
         keep(store);
-    for (PHINode *phi : carriedPhis)
+    for (PHINode *phi : carriedPhis) {
+        if (isUnknownPhi(next.lookup(phi)))
+            return false;
         keep(next.lookup(phi));
+    }
     for (unsigned i = 0; i < kept.size(); ++i) {
         // Every copy must have its own: else the loop does more than the copies say.
         if (!successor(kept[i], factor - 1))
             return false;
         for (Value *operand : kept[i]->operands()) {
-            // A phi that nothing was compared with would go on with an unknown value.
-            auto *phi = dyn_cast<PHINode>(operand);
-            if (phi && loop.contains(phi) && !advancing(phi) && !is_contained(carriedPhis, phi))
+            if (isUnknownPhi(operand))
                 return false;
             keep(operand);
         }

@@ -40,17 +40,25 @@ public:
     /// The value `copies` copies later, or null.
     llvm::Value *successor(llvm::Value *value, unsigned copies) const;
 
-    /// The recurrence of `value`, if it advances by a constant that can be divided among the copies.
-    const llvm::SCEVAddRecExpr *advancing(llvm::Value *value) const;
+    /// The recurrence of `value`, if it is of at most 64 bits and advances by a constant that can be divided
+    /// among the copies. Asked again it answers the same, whatever has become of the loop.
+    const llvm::SCEVAddRecExpr *advancing(llvm::Value *value);
+
+    /// What such a recurrence advances by from one copy to the next.
+    int64_t stepPerCopy(const llvm::SCEVAddRecExpr &recurrence) const;
 
 private:
     unsigned storesPerCopy() const { return stores.size() / factor; }
+    const llvm::SCEVAddRecExpr *findRecurrence(llvm::Value *value) const;
+    bool isCopiesLater(const llvm::SCEVAddRecExpr &recurrence, llvm::Value *later, unsigned copies) const;
     bool matchValues(llvm::Value *value, llvm::Value *later);
     bool matchInstructions(llvm::Instruction *value, llvm::Instruction *later);
     bool matchOperands(llvm::Instruction *value, llvm::Instruction *later, bool isSwapped);
     bool matchCarried();
+    bool matchLast(llvm::PHINode &phi);
     bool matchChain(llvm::PHINode &phi);
-    bool isUnmatched(llvm::PHINode &phi) const;
+    bool isUnmatched(llvm::PHINode &phi);
+    bool isUnknownPhi(llvm::Value *value);
     bool collectKept();
     void remember(llvm::Value *value, llvm::Value *later);
     void forgetSince(size_t mark);
@@ -60,6 +68,10 @@ private:
     unsigned factor;
     llvm::ScalarEvolution &evolution;
     llvm::DenseMap<llvm::Value *, llvm::Value *> next;
+    /// What `advancing` has answered.
+    llvm::DenseMap<llvm::Value *, const llvm::SCEVAddRecExpr *> recurrences;
+    /// Pairs of instructions compared so far.
+    unsigned comparisons = 0;
     /// Keys of `next` in the order of insertion, to take insertions back.
     llvm::SmallVector<llvm::Value *, 32> trail;
     llvm::SmallVector<llvm::Instruction *, 32> keptInstructions;

@@ -18,6 +18,7 @@
 
 #include "extended_indices.h"
 
+#include "erase.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/Analysis/ScalarEvolution.h"
 #include "llvm/IR/IRBuilder.h"
@@ -27,6 +28,8 @@ using namespace llvm;
 namespace w2n {
 
 namespace {
+
+constexpr const char *kExtendedIndicesName = "extended-indices";
 
 bool isExtension(const User *user) {
     return isa<ZExtInst>(user) && user->getType()->isIntegerTy(64);
@@ -85,10 +88,8 @@ public:
             fillIn(*phi);
         for (Value *value : values)
             replaceUses(*value, *extensions[value]);
-        for (PHINode *phi : phis)
-            phi->replaceAllUsesWith(PoisonValue::get(phi->getType()));
-        for (PHINode *phi : phis)
-            phi->eraseFromParent();
+        // Each of their users has got the lower half, but for other phis of the kind.
+        eraseTogether(SmallVector<Instruction *, 16>(phis.begin(), phis.end()), kExtendedIndicesName);
         return !values.empty();
     }
 
@@ -144,7 +145,7 @@ private:
                 continue;
             if (isExtension(user)) {
                 user->replaceAllUsesWith(&extended);
-                cast<Instruction>(user)->eraseFromParent();
+                eraseUnused(*cast<Instruction>(user), kExtendedIndicesName);
                 continue;
             }
             BasicBlock *block = blockOf(*use);

@@ -14,6 +14,7 @@
 
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/Transforms/Utils/BasicBlockUtils.h"
+#include "scev_constant.h"
 
 using namespace llvm;
 
@@ -35,8 +36,8 @@ bool trapsAt(const BasicBlock *block) {
 }
 
 /// Steps of 64-bit addresses for which the proof in address_group.cpp holds.
-bool isSmallStep(const APInt &step) {
-    return step.abs().ult(uint64_t(1) << 31);
+bool isSmallStep(int64_t step) {
+    return step > -(int64_t(1) << 31) && step < int64_t(1) << 31;
 }
 
 std::optional<RemovableCheck> asRemovableCheck(BranchInst &branch, Loop &loop,
@@ -57,14 +58,13 @@ std::optional<RemovableCheck> asRemovableCheck(BranchInst &branch, Loop &loop,
         return check.place ? std::optional(check) : std::nullopt;
     }
     auto *recurrence = dyn_cast<SCEVAddRecExpr>(address);
-    if (!recurrence || recurrence->getLoop() != &loop || !recurrence->isAffine() ||
-        !recurrence->getType()->isIntegerTy(64))
+    if (!recurrence || recurrence->getLoop() != &loop || !recurrence->getType()->isIntegerTy(64))
         return std::nullopt;
-    auto *step = dyn_cast<SCEVConstant>(recurrence->getStepRecurrence(evolution));
-    if (!step || !isSmallStep(step->getAPInt()))
+    auto step = signedStep(*recurrence, evolution);
+    if (!step || !isSmallStep(*step))
         return std::nullopt;
     check.start = recurrence->getStart();
-    check.step = step->getAPInt().getSExtValue();
+    check.step = *step;
     return check;
 }
 

@@ -8,11 +8,21 @@
 //!
 //! Every address that the rerolled loop forms is one that the unrolled loop forms: those of copy c in
 //! iteration k are those of copy 0 in iteration `factor * k + c`.
+//!
+//! What is left of the body, and all that is left (`Copies` makes sure of it): the kept instructions of copy 0,
+//! the carried phis, the counter, and values that advance, rebuilt from the counter wherever a kept instruction
+//! or a carried phi uses one. Who used a value that goes:
+//!
+//! - another copy's instruction: it goes as well;
+//! - a carried phi, at the end of an iteration: it gets copy 0's instruction, or the rebuilt value;
+//! - what comes after the loop: it gets copy 0's instruction, whose last value is that of the last copy, or the
+//!   last value of what advances, computed in front of the loop; for anything else the loop is left alone.
 
 #include "reroll.h"
 
 #include "copies.h"
 #include "counted_loop.h"
+#include "erase.h"
 #include "llvm/Analysis/OptimizationRemarkEmitter.h"
 #include "llvm/Analysis/ScalarEvolution.h"
 #include "llvm/IR/Dominators.h"
@@ -67,10 +77,18 @@ std::optional<SmallVector<StoreInst *, 8>> onlyStores(Loop &loop) {
     return stores;
 }
 
+/// Whether `pointer` is an address of `WrapVersioning`, which does not wrap in any iteration.
+bool isProvedAddress(Value *pointer) {
+    auto *address = dyn_cast<GEPOperator>(pointer);
+    while (address && address->hasNoUnsignedSignedWrap() && address->hasAllConstantIndices())
+        address = dyn_cast<GEPOperator>(address->getPointerOperand());
+    return address && address->hasNoUnsignedSignedWrap();
+}
+
 /// Rewrites one loop.
 class LoopReroller {
 public:
-    LoopReroller(Loop &loop, Counter counter, const Copies &copies, unsigned factor, ScalarEvolution &evolution)
+    LoopReroller(Loop &loop, Counter counter, Copies &copies, unsigned factor, ScalarEvolution &evolution)
         : loop(loop), counter(counter), copies(copies), factor(factor), evolution(evolution),
           expander(evolution, kRerollName), preheader(loop.getLoopPreheader()->getTerminator()) {}
 
@@ -91,16 +109,19 @@ public:
                     return false;
             }
         }
-        return all_of(copies.kept(), [&](Instruction *instruction) { return canRebuildOperands(*instruction); });
+        return all_of(copies.kept(), [&](Instruction *instruction) { return canRebuildOperands(*instruction); }) &&
+               all_of(copies.carried(), [&](PHINode *phi) { return canRebuild(copies.successor(phi)); });
     }
 
     void reroll() {
-        for (ExitValue &exit : exitValues)
+        for (ExitValue &exit : exitValues) {
+            // What is known of it was derived from the recurrences of the loop as it was.
+            evolution.forgetValue(exit.use->getUser());
             exit.use->set(exit.value ? exit.value : expand(exit.atExit, exit.use->get()->getType()));
+        }
         relaxFlags();
         rebuildOperands();
-        for (PHINode *phi : copies.carried())
-            phi->setIncomingValueForBlock(loop.getHeader(), copies.successor(phi));
+        rebuildCarried();
         IRBuilder<> builder(preheader);
         counter.test->setOperand(1, builder.CreateMul(counter.iterations(), builder.getInt64(factor),
                                                       "rerolled_iterations", true, true));
@@ -130,11 +151,15 @@ private:
     }
 
     bool canRebuildOperands(Instruction &instruction) {
-        return all_of(instruction.operands(), [&](Value *operand) {
-            const SCEVAddRecExpr *recurrence = inLoop(operand) ? copies.advancing(operand) : nullptr;
-            return !recurrence || expander.isSafeToExpandAt(recurrence->getStart(), preheader);
-        });
+        return all_of(instruction.operands(), [&](Value *operand) { return canRebuild(operand); });
     }
+
+    bool canRebuild(Value *value) {
+        return !isAdvancing(value) ||
+               expander.isSafeToExpandAt(copies.advancing(value)->getStart(), preheader);
+    }
+
+    bool isAdvancing(Value *value) { return inLoop(value) && copies.advancing(value); }
 
     bool inLoop(Value *value) const {
         auto *instruction = dyn_cast<Instruction>(value);
@@ -159,9 +184,16 @@ private:
     void rebuildOperands() {
         for (Instruction *instruction : copies.kept()) {
             for (Use &operand : instruction->operands()) {
-                if (inLoop(operand) && copies.advancing(operand))
+                if (isAdvancing(operand))
                     operand.set(rebuilt(operand));
             }
+        }
+    }
+
+    void rebuildCarried() {
+        for (PHINode *phi : copies.carried()) {
+            Value *later = copies.successor(phi);
+            phi->setIncomingValueForBlock(loop.getHeader(), isAdvancing(later) ? rebuilt(later) : later);
         }
     }
 
@@ -171,16 +203,17 @@ private:
         if (result)
             return result;
         const SCEVAddRecExpr *recurrence = copies.advancing(value);
-        int64_t step = cast<SCEVConstant>(recurrence->getStepRecurrence(evolution))->getAPInt().getSExtValue();
+        int64_t step = copies.stepPerCopy(*recurrence);
         Value *start = expand(recurrence->getStart(), value->getType());
         IRBuilder<> builder(&*loop.getHeader()->getFirstInsertionPt());
-        if (auto *constant = dyn_cast<ConstantInt>(start); constant && constant->isZero() && step == factor &&
+        if (auto *constant = dyn_cast<ConstantInt>(start); constant && constant->isZero() && step == 1 &&
                                                            value->getType()->isIntegerTy(64))
             return result = counter.iteration;
-        int64_t rerolledStep = step / int64_t(factor);
+        if (value->getType()->isPointerTy() && isProvedAddress(value))
+            return result = advance(start, counter.iteration, step, builder);
+        Value *distance = builder.CreateMul(counter.iteration, builder.getInt64(step), "distance");
         if (value->getType()->isPointerTy())
-            return result = advance(start, counter.iteration, rerolledStep, builder);
-        Value *distance = builder.CreateMul(counter.iteration, builder.getInt64(rerolledStep), "distance");
+            return result = builder.CreatePtrAdd(start, distance, "rerolled");
         return result = builder.CreateAdd(start, builder.CreateZExtOrTrunc(distance, value->getType()), "rerolled");
     }
 
@@ -197,10 +230,7 @@ private:
             if (!staying.contains(&instruction))
                 leaving.push_back(&instruction);
         }
-        for (Instruction *instruction : leaving)
-            instruction->replaceAllUsesWith(PoisonValue::get(instruction->getType()));
-        for (Instruction *instruction : reverse(leaving))
-            instruction->eraseFromParent();
+        eraseTogether(leaving, kRerollName);
     }
 
     void keepWithOperands(Value *value, SmallPtrSetImpl<Instruction *> &staying) {
@@ -212,7 +242,7 @@ private:
 
     Loop &loop;
     Counter counter;
-    const Copies &copies;
+    Copies &copies;
     unsigned factor;
     ScalarEvolution &evolution;
     SCEVExpander expander;

@@ -17,6 +17,11 @@
 //! Bounds checks are other ways out of a loop. Those that the check in front can stand for are not in the fast
 //! loop (removable_checks.h); a loop with any other way out is left alone.
 //!
+//! Who used what the fast loop has no longer: of the guest's exit test and of each check's comparison it was one
+//! branch, which tests the counter or is gone; users of an address or of an extended index get the 64-bit one
+//! (address_rewriter.h). All of this is deleted at the end, and only as far as nothing uses it: each may be made
+//! of any other. The slow loop is a clone from before all that.
+//!
 //! Each group of addresses gets a base pointer of its own, made from an integer: LLVM then takes them for
 //! different objects when it groups its alias checks, where one memory base for all would make every
 //! check fail.
@@ -25,6 +30,7 @@
 
 #include "address_group.h"
 #include "address_rewriter.h"
+#include "erase.h"
 #include "llvm/Analysis/LoopInfo.h"
 #include "llvm/Analysis/OptimizationRemarkEmitter.h"
 #include "llvm/Analysis/ScalarEvolution.h"
@@ -101,7 +107,7 @@ bool spellOutDifferences(Loop &loop, ScalarEvolution &evolution) {
             Value *difference = builder.CreateSub(mask, value, "difference");
             evolution.forgetValue(&instruction);
             instruction.replaceAllUsesWith(difference);
-            instruction.eraseFromParent();
+            eraseUnused(instruction, kWrapVersioningName);
             isChanged = true;
         }
     }
@@ -124,14 +130,14 @@ std::optional<unsigned> copyableInstructions(const Loop &loop) {
 
 bool hasAddress(const AddressGroup &group, const Loop &loop) {
     return any_of(group.members, [&](const Member &member) {
-        return any_of(member.extension->users(), [&](User *user) { return addressOf(user, member, loop); });
+        return any_of(member.extension().users(), [&](User *user) { return addressOf(user, member, loop); });
     });
 }
 
 /// Whether LLVM itself knows that no address of the group wraps.
 bool isKnownNotToWrap(const AddressGroup &group, ScalarEvolution &evolution) {
     return all_of(group.members, [&](const Member &member) {
-        return isa<SCEVAddRecExpr>(evolution.getSCEV(member.extension));
+        return isa<SCEVAddRecExpr>(evolution.getSCEV(&member.extension()));
     });
 }
 
@@ -170,7 +176,7 @@ bool looksUnrolled(const Candidate &candidate) {
     return any_of(candidate.groups, [&](const AddressGroup &group) {
         AccessRange range;
         for (const Member &member : group.members) {
-            for (User *user : member.extension->users()) {
+            for (User *user : member.extension().users()) {
                 if (GetElementPtrInst *address = addressOf(user, member, candidate.loop))
                     addAccesses(address, opcode, member.distance, range);
             }
@@ -310,7 +316,7 @@ Loop *addSlowLoop(Loop &loop, Value *condition, Analyses &analyses) {
 }
 
 /// Makes the fast loop, which is only entered if no address wraps, count its iterations in 64 bits; answers
-/// the counter, which starts at 0.
+/// the counter, which starts at 0. What the guest counted with may be an address as well, and stays.
 PHINode *countIterations(Loop &loop, Value *iterations) {
     BasicBlock *latch = loop.getLoopLatch();
     auto *branch = cast<BranchInst>(latch->getTerminator());
@@ -321,11 +327,9 @@ PHINode *countIterations(Loop &loop, Value *iterations) {
     Value *next = builder.CreateAdd(iteration, builder.getInt64(1), "next_iteration", true, true);
     iteration->addIncoming(builder.getInt64(0), loop.getLoopPreheader());
     iteration->addIncoming(next, latch);
-    Value *guestCondition = branch->getCondition();
     bool leavesOnTrue = !loop.contains(branch->getSuccessor(0));
     branch->setCondition(leavesOnTrue ? builder.CreateICmpEQ(next, iterations, "is_last")
                                       : builder.CreateICmpNE(next, iterations, "goes_on"));
-    RecursivelyDeleteTriviallyDeadInstructions(guestCondition);
     return iteration;
 }
 
@@ -342,9 +346,11 @@ void makeFast(Loop &loop, const Candidate &candidate, const Check &check, Analys
     DomTreeUpdater updater(analyses.dominators, DomTreeUpdater::UpdateStrategy::Eager);
     SmallVector<WeakTrackingVH, 8> unused;
     removeChecks(loop, candidate.checks, updater, analyses.loops, unused);
+    unused.push_back(cast<BranchInst>(loop.getLoopLatch()->getTerminator())->getCondition());
     PHINode *iteration = countIterations(loop, check.iterations);
     for (auto [group, lowestStart] : zip(candidate.groups, check.lowestStarts))
-        AddressRewriter(loop, group, lowestStart, iteration, reach(candidate, group)).rewrite();
+        AddressRewriter(loop, group, lowestStart, iteration, reach(candidate, group)).rewrite(unused);
+    // Only here, where no group is looked at any more.
     RecursivelyDeleteTriviallyDeadInstructionsPermissive(unused);
     // The guest's own counters often have no other use.
     DeleteDeadPHIs(loop.getHeader());

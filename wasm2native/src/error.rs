@@ -100,9 +100,13 @@ impl CompileError {
         self
     }
 
-    /// Adds lines that are printed below the message.
+    /// Adds lines that are printed below the message, and below those that are there already.
     pub fn detail(mut self, lines: impl Into<String>) -> Self {
-        self.0.detail = Some(lines.into());
+        let lines = lines.into();
+        self.0.detail = Some(match self.0.detail.take() {
+            Some(before) => format!("{before}\n{lines}"),
+            None => lines,
+        });
         self
     }
 
@@ -120,6 +124,11 @@ impl CompileError {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint = Some(hint.into());
         self
+    }
+
+    /// The byte offset in the Wasm binary, if it is known.
+    pub fn offset_bytes(&self) -> Option<usize> {
+        self.0.offset_bytes
     }
 
     /// Whose turn it is.

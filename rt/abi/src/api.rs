@@ -42,16 +42,19 @@ pub enum LinkError {
     AbiVersion = 0x104,
     /// A null pointer or a number out of range where the API forbids it.
     InvalidArgument = 0x105,
+    /// The call came from a signal handler that interrupted Wasm code or the runtime.
+    InSignalHandler = 0x106,
 }
 
 impl LinkError {
     /// All link errors.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::UnknownImport,
         Self::IncompatibleImport,
         Self::OutOfMemory,
         Self::AbiVersion,
         Self::InvalidArgument,
+        Self::InSignalHandler,
     ];
 }
 

@@ -15,7 +15,7 @@ pub struct StartInfo<P> {
     pub wasi_init: P,
     /// Export of the main module to call: `_start`, or `main` or another of type `() -> ()` or `() -> i32` (its
     /// result is the exit status). Where it is not `_start`, its export [`crate::symbol::REACTOR_INITIALIZE`] is
-    /// called first.
+    /// called first. Null: the start function of the main module has done all.
     pub entry: Slice<P>,
     /// Baked-in directories: [`DirGrant`].
     pub dirs: Slice<P>,

@@ -3,6 +3,9 @@
 /// `int w2n_start(int argc, char **argv, const StartInfo *)`: called by the `main` of an executable.
 pub const START: &str = "w2n_start";
 
+/// Entry of executables that are to start with an older glibc, before `main`: `rt/glibc`.
+pub const OLD_ENTRY: &str = "w2n_entry";
+
 /// `void w2n_call_export(VmInstance *, const VmFuncRef *, ValueSlot *)`: what the typed C functions of a
 /// plugin call. After a trap the results are zero and the trap stays with the instance until taken.
 pub const CALL_EXPORT: &str = "w2n_call_export";

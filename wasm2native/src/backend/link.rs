@@ -7,12 +7,11 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
-use crate::error::{CompileError, Result, plain_reason, printable};
-
-/// C compilers looked for on PATH, in this order.
-const LINKERS: [&str; 4] = ["cc", "gcc", "clang", "clang-22"];
+use super::linker::Linker;
+use crate::error::{CompileError, Result, printable, shortened};
+use w2n_abi::symbol;
 
 /// What a plugin exports: descriptors and typed C functions. No library has such names, whatever the guest's are,
 /// and C code that is linked into the plugin is nobody else's concern.
@@ -20,6 +19,25 @@ const PLUGIN_EXPORTS: &str = "{ global: w2n_module; w2n_module_*; w2n_*__*; loca
 
 /// More objects than this go into a response file: command lines have a limit.
 const MAX_OBJECTS_ON_COMMAND_LINE: usize = 32;
+
+/// Symbols that glibc has in newer versions than the one that a program is to start with; `rt/glibc` has an
+/// older way for each.
+const NEWER_SYMBOLS: [&str; 8] = [
+    "fstat64",
+    "gettid",
+    "pthread_attr_getstack",
+    "pthread_getattr_np",
+    "pthread_key_create",
+    "pthread_setspecific",
+    "pthread_sigmask",
+    "stat64",
+];
+
+/// Lines of what a linker says that a message shows.
+const SHOWN_LINES: usize = 12;
+
+/// Characters of each.
+const SHOWN_LINE_CHARS: usize = 300;
 
 /// What to link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,12 +70,16 @@ pub struct Link<'a> {
     pub kind: LinkKind,
     /// Where.
     pub output: &'a Path,
+    /// What the user calls that.
+    pub shown_output: &'a Path,
     /// Of what.
     pub objects: &'a [PathBuf],
     /// What the user links beside the modules, as words of the command: objects, archives, `-l`.
     pub native: &'a [OsString],
     /// The runtime; none for a relocatable object.
     pub archive: Option<&'a Path>,
+    /// What lets it start with an older C library; none for what has no C library, or its own.
+    pub old_symbols: Option<&'a Path>,
     /// What to drop.
     pub strip: Strip,
     /// `--linker`
@@ -69,9 +91,11 @@ pub struct Link<'a> {
 /// A command of the system's C compiler, ready to be shown or run.
 #[derive(Debug)]
 pub struct ToolCommand {
-    program: PathBuf,
+    linker: Linker,
     arguments: Vec<OsString>,
     purpose: Purpose,
+    /// What it makes, as the user calls it.
+    output: PathBuf,
 }
 
 /// What a command is for, and so whose fault it is when it fails.
@@ -103,9 +127,8 @@ pub struct CompileC<'a> {
 impl CompileC<'_> {
     /// The command. Errors: no C compiler on this machine.
     pub fn command(&self) -> Result<ToolCommand> {
-        let mut words = find_linker(self.compiler)?;
-        let program = PathBuf::from(words.remove(0));
-        let mut arguments = words;
+        let linker = Linker::find(self.compiler)?;
+        let mut arguments = Vec::new();
         arguments.extend(self.flags.iter().map(OsString::from));
         // Debug information depends on no directory, ours or the user's.
         for directory in env::current_dir().iter().map(PathBuf::as_path).chain([self.include_dir]) {
@@ -116,7 +139,8 @@ impl CompileC<'_> {
         }
         arguments.extend(["-fPIC".into(), "-I".into(), self.include_dir.into(), "-c".into()]);
         arguments.extend([as_operand(self.source), "-o".into(), self.output.into()]);
-        Ok(ToolCommand { program, arguments, purpose: Purpose::CompileC })
+        let output = self.output.to_owned();
+        Ok(ToolCommand { linker, arguments, purpose: Purpose::CompileC, output })
     }
 }
 
@@ -129,10 +153,9 @@ pub fn as_operand(path: &Path) -> OsString {
 
 /// Where the C compiler finds the library file of that name, if it does.
 pub fn find_library(name: &str, compiler: Option<&str>) -> Result<Option<PathBuf>> {
-    let mut words = find_linker(compiler)?;
-    let program = words.remove(0);
-    let mut command = Command::new(program);
-    command.args(words).arg(format!("-print-file-name={name}")).stdin(Stdio::null());
+    let linker = Linker::find(compiler)?;
+    let mut command = Command::new(linker.program);
+    command.args(linker.arguments).arg(format!("-print-file-name={name}")).stdin(Stdio::null());
     let Ok(output) = command.output() else { return Ok(None) };
     let path = PathBuf::from(OsStr::from_bytes(output.stdout.trim_ascii()));
     // A name alone means that there is none.
@@ -142,9 +165,8 @@ pub fn find_library(name: &str, compiler: Option<&str>) -> Result<Option<PathBuf
 impl Link<'_> {
     /// The command. Errors: no linker on this machine.
     pub fn command(&self) -> Result<ToolCommand> {
-        let mut words = find_linker(self.linker)?;
-        let program = PathBuf::from(words.remove(0));
-        let mut arguments = words;
+        let linker = Linker::find(self.linker)?;
+        let mut arguments = Vec::new();
         arguments.extend(self.mode_flags().iter().map(OsString::from));
         if self.kind == LinkKind::SharedLibrary {
             let path = self.temp_dir.join("exports.map");
@@ -165,12 +187,20 @@ impl Link<'_> {
         if has_native {
             arguments.push("-Wl,--end-group".into());
         }
+        if let Some(old_symbols) = self.old_symbols {
+            arguments.extend(NEWER_SYMBOLS.iter().map(|name| format!("-Wl,--wrap={name}").into()));
+            if self.kind == LinkKind::Executable {
+                let entry = symbol::OLD_ENTRY;
+                arguments.extend([format!("-Wl,-e,{entry}").into(), format!("-Wl,-u,{entry}").into()]);
+            }
+            arguments.push(old_symbols.into());
+        }
         if self.archive.is_some() {
             // -lm: LLVM calls fmod, floor and their like where the processor has no instruction.
             arguments.extend(["-Wl,--as-needed", "-lm"].map(OsString::from));
         }
         let purpose = if has_native { Purpose::LinkNative } else { Purpose::Link };
-        Ok(ToolCommand { program, arguments, purpose })
+        Ok(ToolCommand { linker, arguments, purpose, output: self.shown_output.to_owned() })
     }
 
     fn mode_flags(&self) -> Vec<&'static str> {
@@ -237,49 +267,60 @@ impl ToolCommand {
     /// Starts it, as the leader of a process group of its own: a compiler driver starts further programs.
     /// Errors: what the machine lacks.
     pub fn start(&self) -> Result<RunningTool<'_>> {
-        let mut command = Command::new(&self.program);
-        command.args(&self.arguments).process_group(0);
+        let mut command = Command::new(&self.linker.program);
+        command.args(&self.linker.arguments).args(&self.arguments).process_group(0);
         // Messages are read below, so they must be English.
         command.env("LC_ALL", "C").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         match command.spawn() {
             Ok(child) => Ok(RunningTool { command: self, child }),
-            Err(error) => Err(self.cannot_run(&error)),
+            Err(error) => Err(self.linker.cannot_run(&error)),
         }
     }
 
-    fn cannot_run(&self, error: &std::io::Error) -> CompileError {
-        let reason = plain_reason(error);
-        CompileError::machine(format!("cannot run the linker {}: {reason}", self.program.display()))
-            .hint(INSTALL_HINT)
-    }
-
-    fn explain(&self, said: &str) -> CompileError {
+    fn explain(&self, status: ExitStatus, said: &str) -> CompileError {
         for reason in ["No space left on device", "File too large", "Disk quota exceeded"] {
             if said.contains(reason) {
-                return CompileError::machine(format!("cannot write the output: {}", reason.to_lowercase()));
+                let (output, reason) = (self.output.display(), reason.to_lowercase());
+                return CompileError::machine(format!("cannot write {output}: {reason}"));
             }
         }
         let lacks_libc = ["Scrt1.o", "rcrt1.o", "crti.o", "-lc:", "-lc\n", "-lm:", "-lm\n", "libc.a"];
         if said.contains("cannot find") && lacks_libc.iter().any(|name| said.contains(name)) {
             return CompileError::machine("the linker finds no C library to link with")
-                .detail(said.trim_end())
+                .detail(beginning(said))
                 .hint("install one: `apt-get install libc6-dev`");
         }
-        let error = match self.purpose {
-            Purpose::CompileC => {
-                return CompileError::machine("the C compiler failed").detail(said.trim_end());
+        if self.purpose == Purpose::CompileC {
+            return CompileError::machine("the C compiler failed").detail(said.trim_end());
+        }
+        let ending = status.code().map_or_else(String::new, |code| format!(" with status {code}"));
+        let error = CompileError::machine(format!("the linker failed{ending}: {}", self.linker));
+        error.detail(beginning(said)).hint(self.remedy(said))
+    }
+
+    /// What to do about a linker that failed.
+    fn remedy(&self, said: &str) -> &'static str {
+        if self.linker.has_musl() {
+            return "its C library is musl, and the runtime needs glibc: use gcc, or link with -static";
+        }
+        if said.contains("-fuse-ld") || said.contains("cannot find 'ld'") {
+            return "the linker that -fuse-ld names is not installed: install it, or leave -fuse-ld out";
+        }
+        match self.purpose {
+            Purpose::LinkNative => {
+                "what does the native code need? its libraries go on the command line: -lNAME, -LDIR"
             }
-            Purpose::LinkNative => CompileError::machine("the linker failed")
-                .hint("what does the native code need? its libraries go on the command line: -lNAME, -LDIR"),
-            Purpose::Link => CompileError::internal("the linker failed"),
-        };
-        error.detail(format!("{}\n{}", self.shown(), said.trim_end()))
+            _ => {
+                "what links has to be a C compiler for x86-64 Linux and glibc, such as gcc; if this is one, report \
+                 it as a bug of wasm2native with the command, which `-v` shows"
+            }
+        }
     }
 
     /// The command as one line for a shell.
     pub fn shown(&self) -> String {
-        let words =
-            std::iter::once(self.program.as_os_str()).chain(self.arguments.iter().map(OsString::as_os_str));
+        let arguments = self.linker.arguments.iter().chain(&self.arguments).map(OsString::as_os_str);
+        let words = std::iter::once(self.linker.program.as_os_str()).chain(arguments);
         words.map(quote).collect::<Vec<_>>().join(" ")
     }
 }
@@ -298,20 +339,20 @@ impl RunningTool<'_> {
     }
 
     /// Waits for the end; what it said on standard error. Errors: what the machine or the user's code lacks,
-    /// said as such; anything else is our bug and shows what the linker said.
+    /// with the beginning of what the linker said.
     pub fn finish(self) -> Result<String> {
-        let output = self.child.wait_with_output().map_err(|error| self.command.cannot_run(&error))?;
+        let output = self.child.wait_with_output().map_err(|error| self.command.linker.cannot_run(&error))?;
         let said = String::from_utf8_lossy(&output.stderr);
         if output.status.success() {
             return Ok(said.into_owned());
         }
         // When it was the linker below the compiler driver, the driver says so.
         if output.status.signal().is_some() || said.contains("terminated with signal") {
-            return Err(CompileError::machine("the linker was killed")
-                .detail(said.trim_end())
+            return Err(CompileError::machine(format!("the linker was killed: {}", self.command.linker))
+                .detail(beginning(&said))
                 .hint("is the machine short of memory? `-v` shows the link command"));
         }
-        Err(self.command.explain(&said))
+        Err(self.command.explain(output.status, &said))
     }
 }
 
@@ -332,33 +373,37 @@ pub fn quote(word: &OsStr) -> String {
     }
 }
 
-const INSTALL_HINT: &str =
-    "install a C compiler (`apt-get install gcc libc6-dev`), or name one with --linker=PATH or CC=PATH";
-
-/// Fails if there is no linker on this machine.
-pub fn check_linker(chosen: Option<&str>) -> Result<()> {
-    find_linker(chosen).map(drop)
+/// The first lines of what a tool said.
+fn beginning(said: &str) -> String {
+    let mut lines: Vec<_> =
+        said.lines().take(SHOWN_LINES).map(|line| shortened(line, SHOWN_LINE_CHARS)).collect();
+    if said.lines().nth(SHOWN_LINES).is_some() {
+        lines.push("…".into());
+    }
+    lines.join("\n")
 }
 
-/// The words that start the link command: `--linker`, else `CC`, else what is on PATH.
-fn find_linker(chosen: Option<&str>) -> Result<Vec<OsString>> {
-    if let Some(chosen) = chosen {
-        return Ok(vec![chosen.into()]);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_newer_symbol_has_an_older_way() {
+        let source = include_str!("../../../rt/glibc/old_symbols.c");
+        let ways = source.split("__wrap_").skip(1).filter_map(|rest| rest.split('(').next());
+        let mut ways: Vec<_> = ways.collect();
+        ways.sort_unstable();
+        assert_eq!(ways, NEWER_SYMBOLS);
     }
-    if let Ok(cc) = env::var("CC") {
-        // CC may carry arguments, such as `ccache gcc`.
-        let words: Vec<OsString> = cc.split_whitespace().map(OsString::from).collect();
-        if !words.is_empty() {
-            return Ok(words);
-        }
+
+    #[test]
+    fn only_the_beginning_of_what_a_linker_said_is_shown() {
+        let said = format!("{}\n", "x".repeat(SHOWN_LINE_CHARS + 1)).repeat(SHOWN_LINES + 1);
+        let shown = beginning(&said);
+        assert_eq!(shown.lines().count(), SHOWN_LINES + 1);
+        assert!(
+            shown.lines().all(|line| line.chars().count() <= SHOWN_LINE_CHARS + 1) && shown.ends_with('…')
+        );
+        assert_eq!(beginning("a\nb\n"), "a\nb");
     }
-    let path = env::var_os("PATH").unwrap_or_default();
-    for name in LINKERS {
-        let found = env::split_paths(&path).map(|dir| dir.join(name)).find(|candidate| candidate.is_file());
-        if let Some(found) = found {
-            return Ok(vec![found.into()]);
-        }
-    }
-    Err(CompileError::machine("no linker found: looked for cc, gcc, clang and clang-22 on PATH")
-        .hint(INSTALL_HINT))
 }

@@ -4,6 +4,7 @@
 pub mod diagnostics;
 mod line_table;
 pub mod link;
+pub mod linker;
 pub mod note;
 pub mod object;
 pub mod optimise;

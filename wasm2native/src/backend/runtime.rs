@@ -18,23 +18,42 @@ pub enum Bundle {
     Wasi,
 }
 
-const RUNTIME_ARCHIVE: &[u8] = include_bytes!(concat!(env!("W2N_EMBEDDED_RT_DIR"), "/libw2n_rt_bundle.a"));
-const WASI_ARCHIVE: &[u8] = include_bytes!(concat!(env!("W2N_EMBEDDED_RT_DIR"), "/libw2n_wasi_bundle.a"));
+/// A file that is linked into what we make.
+struct Archive {
+    file_name: &'static str,
+    bytes: &'static [u8],
+}
+
+macro_rules! archive {
+    ($name:literal) => {
+        Archive { file_name: $name, bytes: include_bytes!(concat!(env!("W2N_EMBEDDED_RT_DIR"), "/", $name)) }
+    };
+}
+
+const RUNTIME: Archive = archive!("libw2n_rt_bundle.a");
+const WASI: Archive = archive!("libw2n_wasi_bundle.a");
+const OLD_SYMBOLS: Archive = archive!("libw2n_glibc.a");
 
 impl Bundle {
-    /// Name of the archive's file.
-    pub fn file_name(self) -> &'static str {
-        match self {
-            Self::Runtime => "libw2n_rt_bundle.a",
-            Self::Wasi => "libw2n_wasi_bundle.a",
-        }
-    }
-
     /// Path of the archive for `triple`. The embedded one is written to `temp_dir`.
     pub fn find(self, triple: &str, temp_dir: &Path) -> Result<PathBuf> {
+        match self {
+            Self::Runtime => RUNTIME.find(triple, temp_dir),
+            Self::Wasi => WASI.find(triple, temp_dir),
+        }
+    }
+}
+
+/// Path of the archive that lets programs start with an older C library, as [`Bundle::find`].
+pub fn find_old_symbols(triple: &str, temp_dir: &Path) -> Result<PathBuf> {
+    OLD_SYMBOLS.find(triple, temp_dir)
+}
+
+impl Archive {
+    fn find(&self, triple: &str, temp_dir: &Path) -> Result<PathBuf> {
         if let Some(dir) = env::var_os(DIR_VARIABLE) {
             return self.in_directory(Path::new(&dir)).ok_or_else(|| {
-                CompileError::machine(format!("no {} in {}", self.file_name(), Path::new(&dir).display()))
+                CompileError::machine(format!("no {} in {}", self.file_name, Path::new(&dir).display()))
                     .hint(format!("unset {DIR_VARIABLE} to use the runtime embedded in wasm2native"))
             });
         }
@@ -45,17 +64,13 @@ impl Bundle {
         }
     }
 
-    fn in_directory(self, dir: &Path) -> Option<PathBuf> {
-        Some(dir.join(self.file_name())).filter(|path| path.is_file())
+    fn in_directory(&self, dir: &Path) -> Option<PathBuf> {
+        Some(dir.join(self.file_name)).filter(|path| path.is_file())
     }
 
-    fn unpack(self, temp_dir: &Path) -> Result<PathBuf> {
-        let bytes = match self {
-            Self::Runtime => RUNTIME_ARCHIVE,
-            Self::Wasi => WASI_ARCHIVE,
-        };
-        let path = temp_dir.join(self.file_name());
-        match std::fs::write(&path, bytes) {
+    fn unpack(&self, temp_dir: &Path) -> Result<PathBuf> {
+        let path = temp_dir.join(self.file_name);
+        match std::fs::write(&path, self.bytes) {
             Ok(()) => Ok(path),
             Err(error) => Err(CompileError::cannot_temporarily("write", &path, &error)),
         }

@@ -2,7 +2,7 @@
 //!
 //! Call [`initialise`] before anything else of LLVM is used.
 
-use std::ffi::{CStr, c_char, c_int};
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::sync::Once;
 
 use inkwell::OptimizationLevel;
@@ -19,83 +19,35 @@ pub const DEFAULT_TRIPLE: &str = "x86_64-unknown-linux-gnu";
 /// The processor we compile for unless `-march` or `-mcpu` says otherwise: every x86-64 has it.
 const BASELINE_CPU: &str = "x86-64";
 
-/// 64-bit processors that `-march` takes. LLVM only warns about a name it does not know and then
-/// compiles for something else, so names are checked here. `llc -mcpu=help` prints LLVM's list.
-const CPUS: &[&str] = &[
-    "x86-64",
-    "x86-64-v2",
-    "x86-64-v3",
-    "x86-64-v4",
-    "alderlake",
-    "amdfam10",
-    "arrowlake",
-    "arrowlake-s",
-    "athlon64",
-    "athlon64-sse3",
-    "atom",
-    "barcelona",
-    "bdver1",
-    "bdver2",
-    "bdver3",
-    "bdver4",
-    "bonnell",
-    "broadwell",
-    "btver1",
-    "btver2",
-    "cannonlake",
-    "cascadelake",
-    "clearwaterforest",
-    "cooperlake",
-    "core-avx-i",
-    "core-avx2",
-    "core2",
-    "corei7",
-    "corei7-avx",
-    "diamondrapids",
-    "emeraldrapids",
-    "goldmont",
-    "goldmont-plus",
-    "gracemont",
-    "grandridge",
-    "graniterapids",
-    "graniterapids-d",
-    "haswell",
-    "icelake-client",
-    "icelake-server",
-    "ivybridge",
-    "k8",
-    "k8-sse3",
-    "knl",
-    "knm",
-    "lunarlake",
-    "meteorlake",
-    "nehalem",
-    "nocona",
-    "novalake",
-    "opteron",
-    "opteron-sse3",
-    "pantherlake",
-    "penryn",
-    "raptorlake",
-    "rocketlake",
-    "sandybridge",
-    "sapphirerapids",
-    "sierraforest",
-    "silvermont",
-    "skx",
-    "skylake",
-    "skylake-avx512",
-    "slm",
-    "tigerlake",
-    "tremont",
-    "westmere",
-    "wildcatlake",
-    "znver1",
-    "znver2",
-    "znver3",
-    "znver4",
-    "znver5",
-];
+/// What a processor must have for code of [`DEFAULT_TRIPLE`] to run on it at all.
+const REQUIRED_FEATURES: &CStr = c"+64bit";
+
+unsafe extern "C" {
+    /// Calls `visit(state, name)` for each processor of a target that has all of `features`
+    /// (`llvm/processors.h`).
+    fn w2n_visit_cpus(
+        triple: *const c_char,
+        features: *const c_char,
+        visit: extern "C" fn(*mut c_void, *const c_char),
+        state: *mut c_void,
+    );
+}
+
+/// The processors that `-march` takes, in the order of LLVM's table. LLVM only warns about a name it does not
+/// know and then compiles for something else, so names are checked.
+fn known_cpus() -> Vec<String> {
+    extern "C" fn collect(names: *mut c_void, name: *const c_char) {
+        // SAFETY: `names` is the vector below, which nothing else uses during the call.
+        unsafe { &mut *names.cast::<Vec<String>>() }.push(text(name));
+    }
+    let triple = CString::new(DEFAULT_TRIPLE).unwrap_or_default();
+    let mut names = Vec::new();
+    // SAFETY: both texts are C strings, and `collect` takes what `names` points to.
+    unsafe {
+        w2n_visit_cpus(triple.as_ptr(), REQUIRED_FEATURES.as_ptr(), collect, (&raw mut names).cast());
+    }
+    names
+}
 
 /// A target that was checked: machines for it can be made in any thread.
 #[derive(Clone, Debug)]
@@ -238,14 +190,21 @@ fn check_triple(triple: &str) -> Result<()> {
     })
 }
 
+/// How alike two names must be for one to be suggested.
+const SUGGESTION_LIKENESS: f64 = 0.8;
+
 fn check_cpu(cpu: &str) -> Result<()> {
-    if CPUS.contains(&cpu) {
+    let known = known_cpus();
+    if known.iter().any(|name| name == cpu) {
         return Ok(());
     }
+    let likeness = |name: &&String| strsim::jaro_winkler(name, cpu);
+    let similar = known.iter().filter(|name| likeness(name) >= SUGGESTION_LIKENESS);
+    let nearest = similar.max_by(|left, right| likeness(left).total_cmp(&likeness(right)));
     let error = CompileError::usage(format!("unknown processor `{cpu}`"));
-    Err(match cpu {
-        "x86_64" => error.hint("write -march=x86-64"),
-        _ => error.hint("take one that `llc -mcpu=help` lists, such as x86-64-v3 or znver3, or native"),
+    Err(match nearest {
+        Some(name) => error.hint(format!("did you mean -march={name}?")),
+        None => error.hint("take one that `llc -mcpu=help` lists, such as x86-64-v3 or znver3, or native"),
     })
 }
 

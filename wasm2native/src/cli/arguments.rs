@@ -16,6 +16,8 @@ pub enum Request {
     Help,
     /// `--version`
     Version,
+    /// `--licenses`
+    Licenses,
 }
 
 /// All options and operands. Of an option given twice the last counts.
@@ -121,6 +123,8 @@ pub struct Arguments {
     pub help: bool,
     #[arg(short = 'V', long)]
     pub version: bool,
+    #[arg(long)]
+    pub licenses: bool,
 }
 
 /// `--emit`
@@ -196,6 +200,9 @@ impl Arguments {
         }
         if options().any(|argument| argument == "--version" || argument == "-V") {
             return Ok(Request::Version);
+        }
+        if options().any(|argument| argument == "--licenses") {
+            return Ok(Request::Licenses);
         }
         if let Some(word) = spelling::unknown_word(&arguments) {
             return Err(unknown_option(word));

@@ -1,8 +1,11 @@
 //! Operands by their names: modules, and what is linked with them.
 
 use std::ffi::OsString;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use crate::backend::link::quote;
 use crate::error::{CompileError, Result};
 use crate::options::{InputFile, NativeInput, Options, OutputKind};
 
@@ -19,15 +22,49 @@ pub fn classify(operands: &[OsString]) -> Result<(Vec<InputFile>, Vec<NativeInpu
             None => modules.push(InputFile::Path(path)),
         }
     }
-    if operands.is_empty() {
-        return Err(
-            CompileError::usage("no input file").hint("`wasm2native app.wasm -o app` compiles app.wasm")
-        );
+    // Objects may hold modules that are compiled already.
+    let may_be_module =
+        |input: &NativeInput| matches!(input, NativeInput::Object { path, .. } if !is_wasm(path));
+    if modules.is_empty() && !native.iter().any(may_be_module) {
+        return Err(no_module(&native));
     }
     if modules.iter().filter(|module| **module == InputFile::Stdin).count() > 1 {
         return Err(CompileError::usage("standard input can be read only once"));
     }
     Ok((modules, native))
+}
+
+/// What to say when there is nothing but native inputs, or nothing at all.
+fn no_module(native: &[NativeInput]) -> CompileError {
+    let Some(first) = native.first() else {
+        return CompileError::usage("no input file").hint("`wasm2native app.wasm -o app` compiles app.wasm");
+    };
+    let (NativeInput::C(path) | NativeInput::Cpp(path) | NativeInput::Object { path, .. }) = first;
+    let error = CompileError::usage(format!("no module to compile: {} is linked with one", path.display()));
+    let compiler = match first {
+        NativeInput::C(_) => "clang --target=wasm32-wasi -O2",
+        NativeInput::Cpp(_) => "clang++ --target=wasm32-wasi -O2 -fno-exceptions",
+        NativeInput::Object { .. } if is_wasm(path) => "clang --target=wasm32-wasi",
+        NativeInput::Object { .. } => return error.hint("`wasm2native app.wasm -o app` compiles app.wasm"),
+    };
+    let all = native.iter().map(|input| {
+        let (NativeInput::C(path) | NativeInput::Cpp(path) | NativeInput::Object { path, .. }) = input;
+        quote(path.as_os_str())
+    });
+    let all = all.collect::<Vec<_>>().join(" ");
+    let module = PathBuf::from(path.file_stem().unwrap_or_default()).with_extension("wasm");
+    let program = module.with_extension("");
+    let [module, program] = [module, program].map(|path| quote(path.as_os_str()));
+    error.hint(format!(
+        "compile it to Wasm first: `{compiler} {all} -o {module}`, then `wasm2native {module} -o {program}`"
+    ))
+}
+
+/// Whether it is an object of a compiler for Wasm, which is called like others.
+fn is_wasm(path: &Path) -> bool {
+    let mut magic = [0; 4];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut magic));
+    read.is_ok() && magic == *b"\0asm"
 }
 
 /// What is not Wasm, by the ending of its name.

@@ -41,6 +41,7 @@ fn run(arguments: Vec<OsString>) -> u8 {
     match Arguments::parse(arguments) {
         Ok(Request::Compile(arguments)) => finish(compile(&arguments), &reporter),
         Ok(Request::Help) => finish(print(text::HELP), &reporter),
+        Ok(Request::Licenses) => finish(print(text::NOTICES), &reporter),
         Ok(Request::Version) => finish(print(&text::version()), &reporter),
         Err(error) => finish(Err(error), &reporter),
     }

@@ -83,10 +83,14 @@ Other:
   --color=WHEN          auto, always or never
   -h, --help
   -V, --version
+  --licenses            the notices of what wasm2native and the programs that it makes contain
 
 Environment: CC, NO_COLOR, TMPDIR, WASM2NATIVE_RT_DIR (a directory of runtime archives).
 Exit status: 0 done, 1 the input or the machine is at fault, 2 the command line is, 70 wasm2native is.
 ";
+
+/// `--licenses`
+pub const NOTICES: &str = include_str!(env!("W2N_NOTICES"));
 
 /// `--version`
 pub fn version() -> String {

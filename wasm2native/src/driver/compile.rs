@@ -283,8 +283,15 @@ fn write_object(path: PathBuf, bytes: &[u8]) -> Result<PathBuf> {
 }
 
 /// Passes whose remarks say something to a user about the speed of a loop or a function.
-const REMARKED_PASSES: [&str; 6] =
-    ["wrap-versioning", "alias-versioning", "reroll", "huge-functions", "loop-vectorize", "slp-vectorizer"];
+const REMARKED_PASSES: [&str; 7] = [
+    "dispatch-threading",
+    "wrap-versioning",
+    "alias-versioning",
+    "reroll",
+    "huge-functions",
+    "loop-vectorize",
+    "slp-vectorizer",
+];
 
 /// `remark: 0x5a21 in func 718 `name`: loop-vectorize: vectorized loop`
 fn print_remarks(tools: &Tools<'_>, module: &ModuleJob<'_>, remarks: &[Remark]) {

@@ -6,8 +6,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::command_for;
-use crate::backend::link::quote;
+use super::{command_for, formats};
 use crate::error::{CompileError, Result, shortened};
 use crate::options::InputFile;
 
@@ -32,6 +31,8 @@ pub struct Input {
     pub stem: OsString,
     /// The binary.
     pub bytes: Vec<u8>,
+    /// What it was assembled from, if it was text.
+    pub text: Option<String>,
     /// Whether it came from standard input.
     pub is_stdin: bool,
 }
@@ -46,9 +47,11 @@ impl Input {
                 (path.clone(), stem(path), File::open(path).and_then(read_all))
             }
         };
-        let mut input = Self { path, stem, bytes: Vec::new(), is_stdin: *file == InputFile::Stdin };
+        let is_stdin = *file == InputFile::Stdin;
+        let mut input = Self { path, stem, bytes: Vec::new(), text: None, is_stdin };
         let bytes = bytes.map_err(|error| CompileError::cannot("read", input.shown_path(), &error))?;
-        input.bytes = to_binary(bytes, &input).map_err(|error| error.in_file(input.shown_path()))?;
+        let read = to_binary(bytes, &input).map_err(|error| error.in_file(input.shown_path()))?;
+        (input.bytes, input.text) = read;
         Ok(input)
     }
 
@@ -89,17 +92,20 @@ fn module_inside(directory: &Path) -> Option<PathBuf> {
     modules.next().is_none().then_some(first)
 }
 
-/// `bytes` in binary form; `input` has the rest.
-fn to_binary(bytes: Vec<u8>, input: &Input) -> Result<Vec<u8>> {
+/// `bytes` in binary form, and the text if they were text; `input` has the rest.
+fn to_binary(bytes: Vec<u8>, input: &Input) -> Result<(Vec<u8>, Option<String>)> {
     if bytes.is_empty() {
         return Err(CompileError::input("is empty, not a module"));
     }
     if bytes.len() as u64 == SIZE_LIMIT_BYTES {
         return Err(CompileError::input("is no module: engines take at most 1 GiB"));
     }
-    let binary = if bytes.starts_with(MAGIC) { bytes } else { assemble(bytes, input)? };
+    let (binary, text) = match bytes.starts_with(MAGIC) {
+        true => (bytes, None),
+        false => assemble(bytes, input).map(|(binary, text)| (binary, Some(text)))?,
+    };
     match binary.get(4..8) {
-        None | Some(CORE_VERSION) => Ok(binary),
+        None | Some(CORE_VERSION) => Ok((binary, text)),
         // spec: component-model/Binary, a layer field of 1 takes the upper half of the version.
         Some([_, _, 1, 0]) => Err(component_error()),
         Some(version) => {
@@ -110,27 +116,25 @@ fn to_binary(bytes: Vec<u8>, input: &Input) -> Result<Vec<u8>> {
     }
 }
 
-/// The binary of a module in text form.
-fn assemble(bytes: Vec<u8>, input: &Input) -> Result<Vec<u8>> {
-    let text = String::from_utf8(bytes).ok();
-    let is_text = text.as_ref().is_some_and(|text| text.trim_start().starts_with(['(', ';']));
-    let Some(text) = text.filter(|_| is_text) else {
-        let error = CompileError::input("is neither a Wasm binary (no `\\0asm` at its start) nor Wasm text");
-        return Err(match input.is_stdin {
-            true => error,
-            false => error.hint(format!("`file {}` tells what it is", quote(input.path.as_os_str()))),
-        });
+/// The binary of a module in text form, and the text.
+fn assemble(bytes: Vec<u8>, input: &Input) -> Result<(Vec<u8>, String)> {
+    let is_text = bytes.trim_ascii_start().starts_with(b"(") || bytes.trim_ascii_start().starts_with(b";");
+    let text = match String::from_utf8(bytes) {
+        Ok(text) if is_text => text,
+        Ok(text) => return Err(formats::explain(text.as_bytes(), input)),
+        Err(error) => return Err(formats::explain(error.as_bytes(), input)),
     };
-    wat::parse_str(&text).map_err(|mut error| {
+    let binary = wat::parse_str(&text).map_err(|mut error| {
         error.set_path(input.shown_path());
         let text = error.to_string();
         let (message, place) = text.split_once('\n').unwrap_or((&text, ""));
         CompileError::input(shortened(message, LINE_LIMIT_CHARS)).detail(place_of_error(place))
-    })
+    })?;
+    Ok((binary, text))
 }
 
-/// Where the text is wrong: file, line and column, and the line itself unless it is too long to be read.
-fn place_of_error(place: &str) -> &str {
+/// Where a text is wrong: file, line and column, and the line itself unless it is too long to be read.
+pub fn place_of_error(place: &str) -> &str {
     let is_short = place.lines().all(|line| line.chars().count() <= LINE_LIMIT_CHARS);
     if is_short { place.trim_end() } else { place.lines().next().unwrap_or_default() }
 }

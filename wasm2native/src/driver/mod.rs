@@ -7,6 +7,7 @@ mod check;
 mod compile;
 pub mod console;
 mod embed;
+mod formats;
 mod hints;
 mod input;
 mod native;
@@ -20,6 +21,7 @@ mod prefix;
 mod program;
 mod progress;
 pub mod signals;
+mod source_place;
 mod tasks;
 mod temporary;
 mod timing;
@@ -27,9 +29,10 @@ mod timing;
 use std::path::{Path, PathBuf};
 
 use crate::backend::link::{Link, LinkKind, Strip, ToolCommand, quote};
+use crate::backend::linker::{Linker, Question};
 use crate::backend::note::{self, Note};
 use crate::backend::object::Artifact;
-use crate::backend::runtime::Bundle;
+use crate::backend::runtime::{Bundle, find_old_symbols};
 use crate::backend::target::TargetSpec;
 use crate::emit::{EmitSettings, Program, Role, Symbols, Unit, partition};
 use crate::error::{CompileError, ErrorKind, Result};
@@ -94,6 +97,9 @@ impl Run<'_> {
         let mut type_ids = TypeIds::default();
         let sources = self.sources(inputs, &objects, &mut type_ids)?;
         let output = Output::plan(options, sources[0].input, inputs)?;
+        if artifact(options.output_kind) == Artifact::Object && !options.link.show_only {
+            self.check_linker()?;
+        }
         native.compile(self)?;
         let plan = program::plan(sources, &native, options, self.console)?;
         let embedded = embed::pack(&options.embed)?;
@@ -168,7 +174,8 @@ impl Run<'_> {
         let path = input.shown_path();
         self.console.verbose(|| format!("reading {} ({} bytes)", path.display(), input.bytes.len()));
         let parse = || wasm::parse(&input.bytes, &input.stem.to_string_lossy());
-        let module = self.timing.measure(Phase::Parse, parse).map_err(|error| error.in_file(path))?;
+        let parsed = self.timing.measure(Phase::Parse, parse);
+        let module = parsed.map_err(|error| source_place::add(error, input).in_file(path))?;
         let prefix = self.options.module_name.clone().unwrap_or_else(|| symbol_prefix(&input.stem));
         let type_ids = type_ids.number(&module);
         let has_software_bounds = self.options.code.bounds_checks == BoundsChecks::Software;
@@ -224,12 +231,16 @@ impl Run<'_> {
             LinkKind::Relocatable => None,
             _ => Some(bundle.find(tools.target.triple(), &temp_dir)?),
         };
+        let old_symbols = match kind {
+            LinkKind::Executable | LinkKind::SharedLibrary => {
+                Some(find_old_symbols(tools.target.triple(), &temp_dir)?)
+            }
+            LinkKind::StaticExecutable | LinkKind::Relocatable => None,
+        };
         let (objects, destination) = if options.link.show_only {
             let objects = [vec![temp_dir.join("unit-0.o")], plan.objects()].concat();
             (objects, output.display_path())
         } else {
-            // A machine without a linker is told so before it spends minutes on code.
-            crate::backend::link::check_linker(options.link.linker.as_deref())?;
             let jobs = options.jobs.unwrap_or_else(available_jobs);
             let mut objects = compile_objects(tools, modules, jobs, &temp_dir)?;
             if let Some(program) = program.filter(|program| program.needs_start_unit()) {
@@ -252,9 +263,11 @@ impl Run<'_> {
         let command = Link {
             kind,
             output: &destination,
+            shown_output: &output.display_path(),
             objects: &objects,
             native: &native,
             archive: archive.as_deref(),
+            old_symbols: old_symbols.as_deref(),
             strip: strip(options),
             linker: options.link.linker.as_deref(),
             temp_dir: &temp_dir,
@@ -297,11 +310,23 @@ impl Run<'_> {
         Ok(path)
     }
 
+    /// Finds a machine without a linker, or with one for another machine, before minutes are spent on code.
+    fn check_linker(self) -> Result<()> {
+        let linker = Linker::find(self.options.link.linker.as_deref())?;
+        let started = self.temp_files.start_writers(|| {
+            let question = linker.ask_target()?;
+            Ok((question.as_ref().map(Question::group), question))
+        })?;
+        let answer = started.and_then(Question::answer);
+        self.temp_files.forget_writers();
+        answer.map_or(Ok(()), |triple| linker.check_target(&triple))
+    }
+
     /// Runs a command to its end; what it said on standard error.
     fn finish(self, command: &ToolCommand) -> Result<String> {
         let running = self.temp_files.start_writers(|| {
             let running = command.start()?;
-            Ok((running.group(), running))
+            Ok((Some(running.group()), running))
         })?;
         let result = running.finish();
         self.temp_files.forget_writers();

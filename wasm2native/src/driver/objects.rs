@@ -33,8 +33,13 @@ impl ObjectModule {
     /// The module of a note. Errors: the note is damaged.
     pub fn new(note: Note, shown: &Path, modules_before: Option<usize>, object: PathBuf) -> Result<Self> {
         let bytes = module_of_outline(&note.outline).map_err(|error| error.in_file(shown))?;
-        let input =
-            Input { path: shown.to_owned(), stem: OsString::from_vec(note.name), bytes, is_stdin: false };
+        let input = Input {
+            path: shown.to_owned(),
+            stem: OsString::from_vec(note.name),
+            bytes,
+            text: None,
+            is_stdin: false,
+        };
         Ok(Self { input, prefix: note.prefix, modules_before, object, flags: note.flags })
     }
 

@@ -2,8 +2,8 @@
 //! then a rename. Devices and standard output, which cannot be replaced, are written to at the end.
 
 use std::fs::{File, OpenOptions, Permissions};
-use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
+use std::io::{IsTerminal, Write};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::command_for;
@@ -44,7 +44,10 @@ impl Output {
             _ => PLAIN_MODE,
         };
         let path = match &options.output {
-            OutputFile::Stdout => return Ok(Self { destination: Destination::Stdout, mode }),
+            OutputFile::Stdout => {
+                check_not_terminal(options, &std::io::stdout(), Path::new("standard output"))?;
+                return Ok(Self { destination: Destination::Stdout, mode });
+            }
             OutputFile::Path(path) => path.clone(),
             OutputFile::Derived => derived_path(options.output_kind, input),
         };
@@ -54,7 +57,15 @@ impl Output {
                 let inside = quote(path.join(&input.stem).as_os_str());
                 return Err(error.hint(format!("name a file: -o {inside}")));
             }
-            Ok(existing) if !existing.is_file() => Destination::Device(path),
+            Ok(existing) if !existing.is_file() => {
+                let is_device = existing.file_type().is_char_device();
+                // Whoever cannot open it is told so when it is written to.
+                let device = if is_device { open_device(&path).ok() } else { None };
+                if let Some(device) = device {
+                    check_not_terminal(options, &device, &path)?;
+                }
+                Destination::Device(path)
+            }
             // Through a symbolic link, so that the link stays and its target is replaced.
             Ok(_) => Destination::Replace(path.canonicalize().unwrap_or(path)),
             Err(_) => Destination::Replace(path),
@@ -101,7 +112,7 @@ impl Output {
         probe.map(drop).map_err(|error| cannot_write(path, &error))
     }
 
-    /// The path for `-###`.
+    /// The path as messages and `-###` show it.
     pub fn display_path(&self) -> PathBuf {
         match &self.destination {
             Destination::Replace(path) | Destination::Device(path) => path.clone(),
@@ -168,6 +179,22 @@ impl Output {
         temp_files.forget(from);
         Ok(())
     }
+}
+
+/// Opened without waiting for whoever reads a pipe.
+fn open_device(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new().write(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
+}
+
+/// What is no text would be noise on a terminal, or orders to it.
+fn check_not_terminal(options: &Options, stream: &impl IsTerminal, shown: &Path) -> Result<()> {
+    let is_text = matches!(options.output_kind, OutputKind::Assembly | OutputKind::LlvmIr);
+    if is_text || options.link.show_only || !stream.is_terminal() {
+        return Ok(());
+    }
+    let message = format!("{} is a terminal, and the output is no text", shown.display());
+    Err(CompileError::usage(message)
+        .hint("name a file with -o, or lead the output elsewhere: `-o - | …`, `-o - >FILE`"))
 }
 
 fn is_same_file(path: &Path, input: &Path) -> bool {

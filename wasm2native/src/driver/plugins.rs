@@ -10,7 +10,7 @@ use super::progress::Progress;
 use super::temporary::TempFiles;
 use super::timing::Timing;
 use crate::backend::link::{Link, LinkKind, Strip};
-use crate::backend::runtime::Bundle;
+use crate::backend::runtime::{Bundle, find_old_symbols};
 use crate::backend::target::{self, Remarks, TargetSpec};
 use crate::emit::{Binding, EmitSettings, Role, partition};
 use crate::error::Result;
@@ -64,12 +64,15 @@ pub fn compile_plugins(
         .collect();
     let objects = compile_objects(&tools, &jobs, 1, &temp_dir)?;
     let archive = bundle.find(target.triple(), &temp_dir)?;
+    let old_symbols = find_old_symbols(target.triple(), &temp_dir)?;
     let link = Link {
         kind: LinkKind::SharedLibrary,
         output,
+        shown_output: output,
         objects: &objects,
         native: &[],
         archive: Some(&archive),
+        old_symbols: Some(&old_symbols),
         strip: Strip::Debug,
         linker: None,
         temp_dir: &temp_dir,

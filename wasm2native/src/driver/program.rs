@@ -174,16 +174,11 @@ fn plan_executable(
 fn main_module(sources: &[Source<'_>], entry: Option<&str>, console: &Console) -> Result<usize> {
     let mut candidates = (0..sources.len()).filter(|at| sources[*at].module.entry_point(entry).is_some());
     let Some(main) = candidates.next() else {
-        return Err(match sources {
-            [only] => check::no_entry_point(&only.module, only.input, entry).in_file(only.input.shown_path()),
-            _ => {
-                let names: Vec<_> = sources.iter().map(shown).collect();
-                CompileError::machine(format!(
-                    "none of {} has an entry point: `_start`, or `main` of type `() -> ()` or `() -> i32`",
-                    names.join(", ")
-                ))
-            }
-        });
+        let mut all = sources.iter();
+        return match all.position(|source| entry.is_none() && source.module.is_start_alone()) {
+            Some(main) => Ok(main),
+            None => Err(no_entry_point(sources, entry)),
+        };
     };
     for other in candidates {
         console.verbose(|| {
@@ -192,6 +187,24 @@ fn main_module(sources: &[Source<'_>], entry: Option<&str>, console: &Console) -
         });
     }
     Ok(main)
+}
+
+fn no_entry_point(sources: &[Source<'_>], entry: Option<&str>) -> CompileError {
+    if let [only] = sources {
+        return check::no_entry_point(&only.module, only.input, entry).in_file(only.input.shown_path());
+    }
+    let names = sources.iter().map(shown).collect::<Vec<_>>().join(", ");
+    match entry {
+        Some(entry) => {
+            let message = format!("cannot start with `{}`: none of {names} exports it", shown_name(entry));
+            let possible =
+                sources.iter().flat_map(|source| source.module.possible_entries()).collect::<Vec<_>>();
+            CompileError::machine(message).hint(check::possible_entries(entry, &possible))
+        }
+        None => CompileError::machine(format!(
+            "none of {names} has an entry point: `_start`, or `main` of type `() -> ()` or `() -> i32`"
+        )),
+    }
 }
 
 /// Puts everything into the order of instantiation.
@@ -250,7 +263,8 @@ impl<'p> Resolver<'p> {
         }
         match unresolved.is_empty() {
             true => Ok(bindings),
-            false => Err(check::unresolved_imports(module, input, &unresolved).in_file(input.shown_path())),
+            false => Err(check::unresolved_imports(&self.sources[at], self.sources.len(), &unresolved)
+                .in_file(input.shown_path())),
         }
     }
 

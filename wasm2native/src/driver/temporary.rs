@@ -50,10 +50,10 @@ impl TempFiles {
 
     /// Starts processes that write to the files; `start` answers the leader of their group too. No signal
     /// comes between the start and our knowing of it.
-    pub fn start_writers<T>(&self, start: impl FnOnce() -> Result<(u32, T)>) -> Result<T> {
+    pub fn start_writers<T>(&self, start: impl FnOnce() -> Result<(Option<u32>, T)>) -> Result<T> {
         let mut paths = self.lock();
         let (leader, started) = start()?;
-        paths.writers = Some(leader);
+        paths.writers = leader;
         Ok(started)
     }
 

@@ -109,6 +109,7 @@ pub fn emit_unit<'c>(
     if unit.index == 0 {
         emit_module_parts(&env, settings)?;
     }
+    name_compiler(&env)?;
     if let Some(debug) = &env.debug {
         debug.finish();
     }
@@ -120,6 +121,14 @@ pub fn emit_unit<'c>(
             .map_err(|error| CompileError::internal(format!("LLVM rejects the module we made: {error}")))?;
     }
     Ok(env.llvm)
+}
+
+/// Leaves our name and version in what is made: LLVM puts them into the section `.comment`.
+fn name_compiler(env: &ModuleEnv<'_, '_>) -> Result<()> {
+    let name = env.context.metadata_string(concat!("wasm2native ", env!("CARGO_PKG_VERSION")));
+    let ident = env.context.metadata_node(&[name.into()]);
+    let added = env.llvm.add_global_metadata("llvm.ident", &ident);
+    added.map_err(|error| CompileError::internal(format!("LLVM refused our name: {error}")))
 }
 
 /// What a module has once.

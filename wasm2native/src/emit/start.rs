@@ -69,14 +69,16 @@ fn emit_start_info<'c>(
 ) -> Result<PointerValue<'c>> {
     let policy = program.policy;
     type Info = StartInfo<Word>;
-    let entry = program.modules[program.main.index()]
-        .module
-        .entry_point(program.entry)
-        .ok_or_else(|| CompileError::internal("an executable without an entry point got this far"))?;
+    let main = program.modules[program.main.index()].module;
+    let entry = match main.entry_point(program.entry) {
+        Some(entry) => byte_slice(env, "entry", entry.name.as_bytes()),
+        None if program.entry.is_none() && main.is_start_alone() => (env.types.ptr.const_null(), 0),
+        None => return Err(CompileError::internal("an executable without an entry point got this far")),
+    };
     let value = ConstStruct::new(env, size_of::<Info>())
         .slice(offset_of!(Info, modules), modules(env, program, descriptor)?)
         .pointer(offset_of!(Info, wasi_init), wasi_init(env, program))
-        .slice(offset_of!(Info, entry), byte_slice(env, "entry", entry.name.as_bytes()))
+        .slice(offset_of!(Info, entry), entry)
         .slice(offset_of!(Info, dirs), dir_grants(env, policy))
         .slice(offset_of!(Info, env), env_grants(env, policy))
         .slice(offset_of!(Info, listeners), listeners(env, policy))

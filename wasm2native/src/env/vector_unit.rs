@@ -1,12 +1,14 @@
-//! Which vector instructions the processor has that we compile for.
-//!
-//! LLVM's C interface tells the name of a processor but not what it has, so this is the one place that
-//! finds out: it has four functions compiled and looks for the instructions.
+//! Which vector instructions the processor has that we compile for, as LLVM's tables say.
 
-use inkwell::context::Context;
-use inkwell::memory_buffer::MemoryBuffer;
-use inkwell::support::LLVMString;
-use inkwell::targets::{FileType, TargetMachine};
+use std::ffi::{CStr, c_char};
+
+use inkwell::targets::TargetMachine;
+use llvm_sys::target_machine::LLVMTargetMachineRef;
+
+unsafe extern "C" {
+    /// Whether the processor that `machine` makes code for has all of `features` (`llvm/processors.h`).
+    fn w2n_has_features(machine: LLVMTargetMachineRef, features: *const c_char) -> bool;
+}
 
 /// Extensions for which translation chooses other IR.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,57 +23,20 @@ pub struct VectorUnit {
     pub has_fma: bool,
 }
 
-/// One function per extension, of which LLVM makes its instruction if there is one.
-const PROBE: &[u8] = b"
-define <4 x i32> @conversion(<4 x float> %x) {
-  %result = fptosi <4 x float> %x to <4 x i32>
-  ret <4 x i32> %result
-}
-define <16 x i8> @shuffle(<16 x i8> %x) {
-  %result = shufflevector <16 x i8> %x, <16 x i8> poison, <16 x i32>
-    <i32 3, i32 1, i32 4, i32 15, i32 9, i32 2, i32 6, i32 5, i32 5, i32 8, i32 9, i32 7, i32 9, i32 3, i32 2, i32 3>
-  ret <16 x i8> %result
-}
-define <4 x float> @rounding(<4 x float> %x) {
-  %result = call <4 x float> @llvm.floor.v4f32(<4 x float> %x)
-  ret <4 x float> %result
-}
-define <4 x float> @fused(<4 x float> %x) {
-  %result = call <4 x float> @llvm.fma.v4f32(<4 x float> %x, <4 x float> %x, <4 x float> %x)
-  ret <4 x float> %result
-}
-declare <4 x float> @llvm.floor.v4f32(<4 x float>)
-declare <4 x float> @llvm.fma.v4f32(<4 x float>, <4 x float>, <4 x float>)
-";
-
 impl VectorUnit {
     /// That of the processor that `machine` makes code for.
     pub fn of(machine: &TargetMachine) -> Self {
-        let assembly = assembly_of_probe(machine)
-            .unwrap_or_else(|error| panic!("the probe of vector instructions does not compile: {error}"));
-        let has = |instruction: &str| {
-            assembly.lines().filter_map(|line| line.split_whitespace().next()).any(|word| {
-                // With AVX the names start with a `v`.
-                word.strip_prefix('v').unwrap_or(word).starts_with(instruction)
-            })
+        let has = |features: &CStr| {
+            // SAFETY: the machine lives until the call returns, and `features` is a C string.
+            unsafe { w2n_has_features(machine.as_mut_ptr(), features.as_ptr()) }
         };
         Self {
-            has_sse2: has("cvttps2dq"),
-            has_ssse3: has("pshufb"),
-            has_sse41: has("roundps"),
-            has_fma: has("fmadd"),
+            has_sse2: has(c"+sse2"),
+            has_ssse3: has(c"+ssse3"),
+            has_sse41: has(c"+sse4.1"),
+            has_fma: has(c"+fma"),
         }
     }
-}
-
-fn assembly_of_probe(machine: &TargetMachine) -> Result<String, LLVMString> {
-    let context = Context::create();
-    let text = MemoryBuffer::create_from_memory_range_copy(PROBE, "probe");
-    let module = context.create_module_from_ir(text)?;
-    module.set_triple(&machine.get_triple());
-    module.set_data_layout(&machine.get_target_data().get_data_layout());
-    let assembly = machine.write_to_memory_buffer(&module, FileType::Assembly)?;
-    Ok(String::from_utf8_lossy(assembly.as_slice()).into_owned())
 }
 
 #[cfg(test)]

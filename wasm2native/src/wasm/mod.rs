@@ -13,6 +13,7 @@ mod names;
 mod outline;
 mod parse;
 mod rec_group;
+mod refusal;
 
 pub use branch_hints::{BranchHint, BranchHints};
 pub use const_expr::{ConstExpr, ConstOp};

@@ -375,6 +375,18 @@ impl<'a> Module<'a> {
         }
     }
 
+    /// Whether its start function is all that it offers: it exports no function that could be called.
+    pub fn is_start_alone(&self) -> bool {
+        let exports_func = self.exports.iter().any(|export| matches!(export.ty, ExternType::Func(_)));
+        self.start.is_some() && !exports_func
+    }
+
+    /// Names of exports that an executable can be told to start with.
+    pub fn possible_entries(&self) -> impl Iterator<Item = &'a str> {
+        let is_possible = |export: &&Export<'a>| self.entry_point(Some(export.name)).is_some();
+        self.exports.iter().filter(is_possible).map(|export| export.name)
+    }
+
     /// The type of an import or export as text, for messages: `func (param i32) (result i64)`.
     pub fn describe(&self, ty: &ExternType) -> String {
         match ty {

@@ -9,8 +9,8 @@ use crate::error::{CompileError, Result};
 /// First bytes of a module: magic number and version. spec: binary/modules.
 const HEADER: &[u8] = b"\0asm\x01\0\0\0";
 
-/// spec: binary/modules, types to exports, and the section of tags.
-const OUTLINE_SECTIONS: [u8; 8] = [1, 2, 3, 4, 5, 6, 7, 13];
+/// spec: binary/modules, types to the start function, and the section of tags.
+const OUTLINE_SECTIONS: [u8; 9] = [1, 2, 3, 4, 5, 6, 7, 8, 13];
 
 /// Section that says how many functions are defined.
 const FUNC_SECTION: u8 = 3;

@@ -3,19 +3,20 @@
 use std::collections::BTreeSet;
 
 use wasmparser::{
-    BinaryReaderError, DataKind, ElementKind, ExternalKind, FuncToValidate, FuncValidatorAllocations,
-    FunctionBody, KnownCustom, Operator, Parser, Payload, TableInit, TypeRef, ValidPayload, Validator,
-    ValidatorResources,
+    BinaryReaderError, DataKind, ElementKind, ExternalKind, FuncToValidate, FuncValidator,
+    FuncValidatorAllocations, FunctionBody, KnownCustom, Operator, OperatorsReader, Parser, Payload,
+    TableInit, TypeRef, ValidPayload, Validator, ValidatorResources,
 };
 
 use super::branch_hints::BranchHints;
 use super::const_expr::ConstExpr;
 use super::constant_table::constant_tables;
-use super::features::{COMMON_FEATURES, MODULE_FEATURES, SUPPORTED_FEATURES, needed_proposals};
+use super::features::{MODULE_FEATURES, SUPPORTED_FEATURES};
 use super::index::{DefinedFuncIndex, FuncIndex, MemoryIndex, TableIndex};
 use super::module::*;
 use super::names::Names;
 use super::rec_group::RecGroups;
+use super::refusal;
 use crate::error::{CompileError, Result, shortened};
 
 /// Validates `bytes` as a core Wasm module. `file_stem` is its name unless it has one of its own.
@@ -75,43 +76,46 @@ impl<'a> ModuleReader<'a> {
         allocations: FuncValidatorAllocations,
     ) -> Result<FuncValidatorAllocations> {
         let index = FuncIndex(func.index);
-        // Most bodies are valid without the proposals that have such operators, and need not be searched for them.
-        let resources = func.resources.clone();
-        let common = FuncToValidate { resources, features: COMMON_FEATURES, ..func };
-        let mut validator = common.into_validator(allocations);
-        if validator.validate(body).is_ok() {
-            return Ok(validator.into_allocations());
-        }
         let func = FuncToValidate { features: SUPPORTED_FEATURES, ..func };
-        let mut validator = func.into_validator(validator.into_allocations());
-        validator.validate(body).map_err(malformed)?;
-        self.note_operators(index, body).map_err(malformed)?;
+        let mut validator = func.into_validator(allocations);
+        self.validate_operators(index, body, &mut validator).map_err(malformed)?;
         Ok(validator.into_allocations())
     }
 
-    fn note_operators(
+    fn validate_operators(
         &mut self,
         func: FuncIndex,
-        body: &FunctionBody<'_>,
+        body: &FunctionBody<'a>,
+        validator: &mut FuncValidator<ValidatorResources>,
     ) -> std::result::Result<(), BinaryReaderError> {
-        for operator in body.get_operators_reader()? {
-            match operator? {
-                Operator::ReturnCall { .. }
-                | Operator::ReturnCallIndirect { .. }
-                | Operator::ReturnCallRef { .. } => {
-                    self.module.tail_callers.insert(func);
-                }
-                Operator::TableSet { table }
-                | Operator::TableGrow { table }
-                | Operator::TableFill { table }
-                | Operator::TableInit { table, .. }
-                | Operator::TableCopy { dst_table: table, .. } => {
-                    self.written_tables.insert(TableIndex(table));
-                }
-                _ => {}
-            }
+        let mut reader = body.get_binary_reader();
+        validator.read_locals(&mut reader)?;
+        reader.set_features(SUPPORTED_FEATURES);
+        let mut operators = OperatorsReader::new(reader);
+        while !operators.eof() {
+            let (operator, offset) = operators.read_with_offset()?;
+            validator.op(offset, &operator)?;
+            self.note_operator(func, &operator);
         }
-        Ok(())
+        operators.finish()
+    }
+
+    fn note_operator(&mut self, func: FuncIndex, operator: &Operator<'_>) {
+        match *operator {
+            Operator::ReturnCall { .. }
+            | Operator::ReturnCallIndirect { .. }
+            | Operator::ReturnCallRef { .. } => {
+                self.module.tail_callers.insert(func);
+            }
+            Operator::TableSet { table }
+            | Operator::TableGrow { table }
+            | Operator::TableFill { table }
+            | Operator::TableInit { table, .. }
+            | Operator::TableCopy { dst_table: table, .. } => {
+                self.written_tables.insert(TableIndex(table));
+            }
+            _ => {}
+        }
     }
 
     fn read_payload(&mut self, payload: Payload<'a>) -> Result<()> {
@@ -308,19 +312,13 @@ impl<'a> ModuleReader<'a> {
     /// Adds the function, and names the proposal if that is all that is wrong.
     fn explain(&self, error: CompileError, bytes: &[u8]) -> CompileError {
         let name = |func: FuncIndex| func_name_of(bytes, func);
-        let needed = needed_proposals(bytes);
         // What our readers refuse, wasmparser refuses too without garbage collection, and it knows where.
-        let error = match Validator::new_with_features(SUPPORTED_FEATURES).validate_all(bytes) {
-            Err(refusal) => error.at(refusal.offset() as usize),
-            Ok(_) => error,
+        let refusal = Validator::new_with_features(SUPPORTED_FEATURES).validate_all(bytes).err();
+        let error = match &refusal {
+            Some(refusal) => error.at(refusal.offset() as usize),
+            None => error,
         };
-        let error = match needed.as_slice() {
-            [] => error,
-            [one] => error.message_instead(format!("needs the {one} proposal")),
-            [first @ .., last] => {
-                error.message_instead(format!("needs the {} and {last} proposals", first.join(", ")))
-            }
-        };
+        let error = refusal::explain(error, refusal, bytes);
         match self.current_func {
             Some(func) => error.in_func(func.0, name(func).as_deref()),
             None => error,

@@ -1,0 +1,5 @@
+(module
+  (func)
+	(func $wrong (result i32)
+    i64.const 1
+    nop))

@@ -1,0 +1,1 @@
+int env_f(void*c){return 9;}

@@ -1,0 +1,87 @@
+//! Compiles programs, runs them, and compares what they print.
+//!
+//! The rule: what native code prints is right, for the programs do nothing that C leaves open.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use w2n_tests::program;
+
+use crate::setup::Guest;
+
+/// What each kernel printed.
+pub type Hashes = BTreeMap<u32, String>;
+
+/// Seconds of processor time after which a compiler or a program hangs.
+const CPU_SECONDS: u32 = 60;
+
+/// A module of more is made again without forced unrolling.
+const MAX_MODULE_BYTES: u64 = 120_000;
+
+/// What went wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Our compiler or its output ended otherwise than it should: what was seen.
+    Ended(String),
+    /// These kernels printed something else.
+    Different(Vec<u32>),
+}
+
+/// Runs a command with a limit of processor time; what it printed. Errors say how it ended.
+fn run(command: &mut Command) -> Result<String, String> {
+    let mut limited = Command::new("sh");
+    limited.args(["-c", &format!("ulimit -t {CPU_SECONDS}; exec \"$@\""), "sh"]);
+    limited.arg(command.get_program()).args(command.get_args());
+    let output = limited.output().map_err(|error| format!("{:?}: {error}", command.get_program()))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let said: Vec<&str> = stderr.lines().take(12).collect();
+    Err(format!("{command:?}: {}\n{}", output.status, said.join("\n")))
+}
+
+fn parse(output: &str) -> Hashes {
+    let lines = output.lines().filter_map(|line| line.split_once(' '));
+    lines.filter_map(|(number, hash)| Some((number.parse().ok()?, hash.to_owned()))).collect()
+}
+
+/// Runs `source` natively in `dir`. Errors: it is no program, which is a fault of the generator.
+pub fn native(dir: &Path, source: &str) -> Result<Hashes, String> {
+    let (path, executable) = (dir.join("program.c"), dir.join("native"));
+    std::fs::write(&path, source).map_err(|error| format!("{}: {error}", path.display()))?;
+    let mut clang = Command::new("clang-22");
+    clang.args(["-O1", "-ffp-contract=off", "-fno-math-errno", "-w"]);
+    run(clang.arg(&path).arg("-o").arg(&executable).arg("-lm"))?;
+    Ok(parse(&run(&mut Command::new(executable))?))
+}
+
+/// Makes Wasm of what [`native`] wrote to `dir`. Errors: clang's.
+pub fn guest(dir: &Path, guest: &Guest) -> Result<PathBuf, String> {
+    let module = dir.join("program.wasm");
+    let compile = |options: &[&str]| {
+        let mut clang = Command::new("clang-22");
+        clang.args(["--target=wasm32-wasi", "--no-wasm-opt", "-ffp-contract=off", "-fno-math-errno", "-w"]);
+        run(clang.args(options).arg(dir.join("program.c")).arg("-o").arg(&module))
+    };
+    compile(&guest.options)?;
+    let size = std::fs::metadata(&module).map_err(|error| format!("{}: {error}", module.display()))?.len();
+    if size > MAX_MODULE_BYTES {
+        // Unrolling of nests in nests: as many more kernels are worth more.
+        compile(&guest.options[..1])?;
+    }
+    Ok(module)
+}
+
+/// Compiles `module` with ours and runs it, expecting `expected`.
+pub fn ours(dir: &Path, module: &Path, options: &[&str], expected: &Hashes) -> Result<(), Failure> {
+    let executable = dir.join("ours");
+    let mut compiler = Command::new(program::compiler());
+    compiler.args(options).args(["-j", "1"]).arg(module).arg("-o").arg(&executable);
+    run(&mut compiler).map_err(Failure::Ended)?;
+    let printed = parse(&run(&mut Command::new(executable)).map_err(Failure::Ended)?);
+    let differs = |(number, hash): (&u32, &String)| (printed.get(number) != Some(hash)).then_some(*number);
+    let different: Vec<u32> = expected.iter().filter_map(differs).collect();
+    if different.is_empty() { Ok(()) } else { Err(Failure::Different(different)) }
+}
