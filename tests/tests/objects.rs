@@ -276,6 +276,11 @@ fn the_entry_and_the_name_of_an_object() {
     bench.succeeds(&["-c", "lib.wat", "--module-name=liberty", "-o", "some.o"]);
     bench.succeeds(&["app.wat", "some.o", "-o", "program"]);
     bench.answers("program", 8);
+    // A start function alone is an entry as well.
+    bench.write("start.wat", b"(module (func $start unreachable) (start $start))");
+    bench.succeeds(&["-c", "start.wat"]);
+    bench.succeeds(&["start.o", "-o", "program"]);
+    bench.answers("program", 134);
     let twice = "one.o and one.wat have the same name for other modules, `one`";
     bench.fails(&["one.o", "one.wat"], 2, &[twice]);
 }
