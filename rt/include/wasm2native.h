@@ -19,8 +19,10 @@
  *     if (w2n_call_export(module, &add, slots, 2, trap) == 0) printf("%d\n", w2n_to_i32(slots[0]));
  *
  * Each exported function is also a C function, named after the module (its file, or --module-name) and
- * the export: `int32_t add_add(w2n_instance_t *, int32_t, int32_t)` here. Further results are stored
- * through pointers behind the parameters. After a trap the results are 0; w2n_take_trap says why.
+ * the export: `int32_t w2n_add__add(w2n_instance_t *, int32_t, int32_t)` here. Further results are stored
+ * through pointers behind the parameters. After a trap the results are 0; w2n_take_trap says why. Other
+ * symbols than `w2n_…` a module has none, so it never stands in for a function of another library. What is no
+ * letter, digit or underscore in a name is `_xHH_` there, with its code.
  *
  * The rules:
  *   - A status is 0, the number of a trap (W2N_TRAP_*), or that of a link error (W2N_ERROR_*).
@@ -285,9 +287,18 @@ struct w2n_api {
  *
  *     int32_t m_f(w2n_instance_t *caller, int64_t parameter, double *second_result);
  *
- * named and typed as an export `f` of a module `m` is (see above). It is not checked that its type is the
- * import's; messages about imports that are missing show the type. It cannot trap. */
+ * typed as an export is (see above), or, where the C library has that name, `w2n_m__f`. It is not checked that
+ * its type is the import's; messages about imports that are missing show the type. It cannot trap. */
 extern const w2n_api_t w2n_api;
+
+/* Whoever makes a module chooses what it imports, so a function is there for it only if the program offers it:
+ * all functions of sources (.c, .cpp) and objects (.o) on the command line, unless they are static, hidden
+ * or weak; of archives and shared libraries those with this word in front of them,
+ *
+ *     W2N_EXPORT_TO_GUEST int32_t m_f(w2n_instance_t *caller) { ... }
+ *
+ * (in C++ behind `extern "C"`), or named by --provide=m_f. `wasm2native -v` says what imports became. */
+#define W2N_EXPORT_TO_GUEST __attribute__((section("w2n_exports"), visibility("default"), used))
 
 /* Whether this header and the module's runtime understand each other. Ask before anything else. */
 static inline int w2n_compatible(const w2n_module_t *module) {

@@ -110,8 +110,9 @@ unsafe fn instantiate(
     report: &mut W2nTrap,
 ) -> Result<*mut HostInstance, u32> {
     // SAFETY: the caller vouches for the module and its sources.
-    let (module, sources) =
-        unsafe { (&*linked.module.cast::<HostModule>(), slice::<ImportSource>(&linked.sources)) };
+    let (module, sources) = unsafe {
+        (&*linked.module.cast::<HostModule>(), slice::<ImportSource<HostPointer>>(&linked.sources))
+    };
     let mut imports = Vec::with_capacity(sources.len());
     for source in sources {
         let external = instances.get(source.module as usize).and_then(|exporter| {
@@ -120,7 +121,12 @@ unsafe fn instantiate(
         });
         imports.push(match external {
             Some(external) => W2nImport { kind: IMPORT_EXTERN, external, ..linked_import(env) },
-            None => linked_import(env),
+            None if source.callback.is_null() => linked_import(env),
+            None => {
+                // SAFETY: the compiler puts the address of such a function there.
+                let callback = unsafe { core::mem::transmute::<HostPointer, HostCallback>(source.callback) };
+                W2nImport { kind: IMPORT_HOST_FUNC, callback: Some(callback), ..linked_import(env) }
+            }
         });
     }
     let mut instance = null_mut();

@@ -140,7 +140,8 @@ fn variable(declaration: &str) -> (String, String) {
 
 /// All numbers that the header defines.
 fn header_numbers() -> BTreeMap<String, u64> {
-    let lines = HEADER.lines().filter_map(|line| line.strip_prefix("#define W2N_"));
+    let lines = HEADER.lines().filter(|line| !line.contains("__attribute__"));
+    let lines = lines.filter_map(|line| line.strip_prefix("#define W2N_"));
     lines
         .map(|line| {
             let (name, value) = line.split_once(' ').unwrap();

@@ -22,6 +22,32 @@ impl Bench {
         bench
     }
 
+    /// A directory with these files, by name and content.
+    pub fn of(files: &[(&str, &str)]) -> Self {
+        let bench = Self { dir: tempfile::tempdir().expect("a temporary directory") };
+        for (name, content) in files {
+            bench.write(name, content.as_bytes());
+        }
+        bench
+    }
+
+    /// Runs a tool of the system in the directory; what it says on standard output.
+    #[track_caller]
+    pub fn tool(&self, name: &str, arguments: &[&str]) -> String {
+        let output = Command::new(name).args(arguments).current_dir(self.dir()).output().expect(name);
+        assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// Runs a program that is in the directory, and holds its exit status; what it says on standard output.
+    #[track_caller]
+    pub fn answers(&self, program: &str, status: i32) -> String {
+        let mut command = Command::new(self.path(program));
+        let output = command.env("LD_LIBRARY_PATH", self.dir()).output().expect("the program runs");
+        assert_eq!(output.status.code(), Some(status), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
     /// The directory.
     pub fn dir(&self) -> &Path {
         self.dir.path()

@@ -183,7 +183,12 @@ pub enum NativeInput {
     /// C++, likewise.
     Cpp(PathBuf),
     /// An object, archive or shared library.
-    Object(PathBuf),
+    Object {
+        /// Where it is.
+        path: PathBuf,
+        /// How many modules stand before it on the command line: it may hold one too.
+        modules_before: usize,
+    },
 }
 
 /// `--target`, `-march`, `-mcpu`: the machine to compile for.
@@ -232,6 +237,8 @@ pub struct LinkOptions {
     pub libraries: Vec<String>,
     /// `-L`
     pub library_dirs: Vec<PathBuf>,
+    /// `--provide`: C functions that guests may import, whoever defines them.
+    pub provide: Vec<String>,
 }
 
 /// `-o`: where the output goes.
@@ -249,7 +256,7 @@ pub enum OutputFile {
 /// Everything one run of the compiler needs to know.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Where the modules come from; at least one.
+    /// Where the modules come from that are to be compiled.
     pub inputs: Vec<InputFile>,
     /// Where the output goes.
     pub output: OutputFile,

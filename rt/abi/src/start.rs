@@ -51,12 +51,15 @@ pub struct LinkedModule<P> {
 /// What an import is resolved by.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-pub struct ImportSource {
+pub struct ImportSource<P> {
     /// The module that exports it, which stands before the importing one in [`StartInfo::modules`];
-    /// [`crate::NONE`]: it is the function in [`crate::ImportDescriptor::linked`].
+    /// [`crate::NONE`]: it is a linked host function.
     pub module: u32,
     /// Position in [`crate::ModuleDescriptor::exports`] of that module.
     pub export: u32,
+    /// Callback of the host function, for a module that was compiled before it was known what its imports are
+    /// bound to; null: it is the one in [`crate::ImportDescriptor::linked`].
+    pub callback: P,
 }
 
 /// Upper bounds, each [`NO_LIMIT`] or a number.

@@ -43,14 +43,44 @@ pub const INTERNAL_SEPARATOR: char = '.';
 /// Our internal symbol for what runs at instantiation: `app.initialize`.
 pub const INITIALIZE: &str = "initialize";
 
+/// What every symbol begins with that others can see: no C library and no language runtime has such names.
+pub const NAMESPACE: &str = "w2n_";
+
+/// Between module and export in the name of a typed C function, `w2n_add__add`. No other symbol of ours has
+/// two underscores in a row, and [`mangle_module`] leaves none outside of its escapes.
+pub const EXPORT_SEPARATOR: &str = "__";
+
+/// Section of the C functions that are marked with `W2N_EXPORT_TO_GUEST`.
+pub const OFFERED_SECTION: &str = "w2n_exports";
+
 /// Appends `name` to `out` so that the result is a C identifier tail and different names stay different:
 /// bytes other than `[A-Za-z0-9_]` become `_xHH_`, and so does a `_` that is followed by `x`.
 ///
 /// `a b` becomes `a_x20_b`; `a_xylo` becomes `a_x5f_xylo`.
 pub fn mangle(name: &[u8], out: &mut impl core::fmt::Write) -> core::fmt::Result {
+    escape(name, |next| next != Some(b'x'), out)
+}
+
+/// The same for the name of a module. What is left of underscores stands alone and in front of a letter or
+/// digit, so that [`EXPORT_SEPARATOR`] behind it can be told from it, whatever the export is called.
+///
+/// `my_lib` stays; `a__b` becomes `a_x5f__b`; `a_` becomes `a_x5f_`.
+pub fn mangle_module(name: &[u8], out: &mut impl core::fmt::Write) -> core::fmt::Result {
+    escape(name, |next| next.is_some_and(|next| next.is_ascii_alphanumeric() && next != b'x'), out)
+}
+
+/// Escapes what is no letter or digit; a `_` stays if `stays` says so of the byte behind it.
+fn escape(
+    name: &[u8],
+    stays: impl Fn(Option<u8>) -> bool,
+    out: &mut impl core::fmt::Write,
+) -> core::fmt::Result {
     for (position, &byte) in name.iter().enumerate() {
-        let escapes = byte == b'_' && name.get(position + 1) == Some(&b'x');
-        if (byte.is_ascii_alphanumeric() || byte == b'_') && !escapes {
+        let is_plain = match byte {
+            b'_' => stays(name.get(position + 1).copied()),
+            _ => byte.is_ascii_alphanumeric(),
+        };
+        if is_plain {
             out.write_char(byte as char)?;
         } else {
             write!(out, "_x{byte:02x}_")?;

@@ -13,6 +13,10 @@ use super::linker::Linker;
 use crate::error::{CompileError, Result, printable, shortened};
 use w2n_abi::symbol;
 
+/// What a plugin exports: descriptors and typed C functions. No library has such names, whatever the guest's are,
+/// and C code that is linked into the plugin is nobody else's concern.
+const PLUGIN_EXPORTS: &str = "{ global: w2n_module; w2n_module_*; w2n_*__*; local: *; };\n";
+
 /// More objects than this go into a response file: command lines have a limit.
 const MAX_OBJECTS_ON_COMMAND_LINE: usize = 32;
 
@@ -164,6 +168,13 @@ impl Link<'_> {
         let linker = Linker::find(self.linker)?;
         let mut arguments = Vec::new();
         arguments.extend(self.mode_flags().iter().map(OsString::from));
+        if self.kind == LinkKind::SharedLibrary {
+            let path = self.temp_dir.join("exports.map");
+            self.write_temporary(&path, PLUGIN_EXPORTS.as_bytes())?;
+            let mut flag = OsString::from("-Wl,--version-script=");
+            flag.push(path);
+            arguments.push(flag);
+        }
         arguments.extend(["-o".into(), self.output.into()]);
         arguments.extend(self.object_arguments()?);
         let has_native = !self.native.is_empty();
@@ -241,11 +252,14 @@ impl Link<'_> {
             }
             bytes.push(b'\n');
         }
-        std::fs::write(&path, bytes)
-            .map_err(|error| CompileError::cannot_temporarily("write", &path, &error))?;
+        self.write_temporary(&path, &bytes)?;
         let mut argument = OsString::from("@");
         argument.push(path);
         Ok(vec![argument])
+    }
+
+    fn write_temporary(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+        std::fs::write(path, bytes).map_err(|error| CompileError::cannot_temporarily("write", path, &error))
     }
 }
 

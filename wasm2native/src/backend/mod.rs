@@ -5,6 +5,7 @@ pub mod diagnostics;
 mod line_table;
 pub mod link;
 pub mod linker;
+pub mod note;
 pub mod object;
 pub mod optimise;
 pub mod pc_map;

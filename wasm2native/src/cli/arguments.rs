@@ -104,6 +104,8 @@ pub struct Arguments {
     pub libraries: Vec<String>,
     #[arg(short = 'L', action = ArgAction::Append)]
     pub library_dirs: Vec<OsString>,
+    #[arg(long, action = ArgAction::Append, value_delimiter = ',')]
+    pub provide: Vec<String>,
     #[arg(long)]
     pub print_link_command: bool,
 

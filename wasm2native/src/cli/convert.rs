@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::arguments::{Arguments, Bounds, Emit, Level, UndefinedName};
 use super::{inputs, policy};
 use crate::driver::console::Console;
-use crate::driver::taken_word;
+use crate::driver::module_name_problem;
 use crate::error::{CompileError, Result};
 use crate::options::{
     BoundsChecks, CodeOptions, DebugInfo, LinkOptions, ModuleKind, OptLevel, Options, OutputFile, OutputKind,
@@ -48,6 +48,7 @@ pub fn options(arguments: &Arguments) -> Result<(Options, Console)> {
             native,
             libraries: arguments.libraries.clone(),
             library_dirs: arguments.library_dirs.iter().map(PathBuf::from).collect(),
+            provide: arguments.provide.clone(),
         },
         policy: policy::policy(arguments)?,
         embed: arguments.embed.iter().map(|text| policy::embed_dir(text)).collect::<Result<_>>()?,
@@ -149,30 +150,25 @@ fn relaxed_simd(choices: &[String]) -> Result<RelaxedSimd> {
 }
 
 fn checked_module_name(name: String) -> Result<String> {
-    let is_identifier = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-        && name.starts_with(|c: char| c.is_ascii_alphabetic());
-    if !is_identifier {
-        return Err(CompileError::usage(format!("--module-name={name}: not a C identifier"))
-            .hint("letters, digits and underscores, a letter first"));
-    }
-    match taken_word(&name) {
-        Some(word) => Err(CompileError::usage(format!(
-            "--module-name={name}: `{word}_…` are functions of the C library or the runtime"
-        ))
-        .hint(format!("put another word first: --module-name=m_{name}"))),
+    match module_name_problem(&name) {
+        Some(problem) => {
+            Err(CompileError::usage(format!("--module-name={name}: not a name for symbols")).hint(problem))
+        }
         None => Ok(name),
     }
 }
 
 fn check_combination(options: &Options) -> Result<()> {
     let is_executable = options.output_kind == OutputKind::Executable;
-    if options.policy.says_something() && options.output_kind == OutputKind::SharedLibrary {
+    let is_plugin =
+        options.output_kind == OutputKind::SharedLibrary || options.module_kind == Some(ModuleKind::Plugin);
+    if options.policy.says_something() && is_plugin {
         return Err(CompileError::usage("--dir, --env, --policy and limits are for executables")
             .hint("the host of a plugin decides what it may use, when it instantiates it"));
     }
     let is_for_executables =
         !options.embed.is_empty() || options.entry.is_some() || options.undefined == Undefined::Trap;
-    if is_for_executables && options.output_kind == OutputKind::SharedLibrary {
+    if is_for_executables && is_plugin {
         return Err(CompileError::usage("--embed-dir, --entry and --undefined are for executables")
             .hint("the host of a plugin provides imports and calls exports"));
     }

@@ -10,19 +10,22 @@ use crate::error::{CompileError, Result};
 use crate::options::{InputFile, NativeInput, Options, OutputKind};
 
 /// Modules and native inputs, each in the order of the command line. What has none of the endings of
-/// native inputs is taken for a module.
+/// native inputs is taken for a module. Objects and archives may hold modules that are compiled already.
 pub fn classify(operands: &[OsString]) -> Result<(Vec<InputFile>, Vec<NativeInput>)> {
     let (mut modules, mut native) = (Vec::new(), Vec::new());
     for operand in operands {
         let path = PathBuf::from(operand);
-        match native_input(&path) {
+        match native_input(&path, modules.len()) {
             _ if operand.is_empty() => return Err(CompileError::usage("the name of the input is empty")),
             Some(input) => native.push(input),
             None if operand == "-" => modules.push(InputFile::Stdin),
             None => modules.push(InputFile::Path(path)),
         }
     }
-    if modules.is_empty() {
+    // Objects may hold modules that are compiled already.
+    let may_be_module =
+        |input: &NativeInput| matches!(input, NativeInput::Object { path, .. } if !is_wasm(path));
+    if modules.is_empty() && !native.iter().any(may_be_module) {
         return Err(no_module(&native));
     }
     if modules.iter().filter(|module| **module == InputFile::Stdin).count() > 1 {
@@ -36,16 +39,16 @@ fn no_module(native: &[NativeInput]) -> CompileError {
     let Some(first) = native.first() else {
         return CompileError::usage("no input file").hint("`wasm2native app.wasm -o app` compiles app.wasm");
     };
-    let (NativeInput::C(path) | NativeInput::Cpp(path) | NativeInput::Object(path)) = first;
+    let (NativeInput::C(path) | NativeInput::Cpp(path) | NativeInput::Object { path, .. }) = first;
     let error = CompileError::usage(format!("no module to compile: {} is linked with one", path.display()));
     let compiler = match first {
         NativeInput::C(_) => "clang --target=wasm32-wasi -O2",
         NativeInput::Cpp(_) => "clang++ --target=wasm32-wasi -O2 -fno-exceptions",
-        NativeInput::Object(_) if is_wasm(path) => "clang --target=wasm32-wasi",
-        NativeInput::Object(_) => return error.hint("`wasm2native app.wasm -o app` compiles app.wasm"),
+        NativeInput::Object { .. } if is_wasm(path) => "clang --target=wasm32-wasi",
+        NativeInput::Object { .. } => return error.hint("`wasm2native app.wasm -o app` compiles app.wasm"),
     };
     let all = native.iter().map(|input| {
-        let (NativeInput::C(path) | NativeInput::Cpp(path) | NativeInput::Object(path)) = input;
+        let (NativeInput::C(path) | NativeInput::Cpp(path) | NativeInput::Object { path, .. }) = input;
         quote(path.as_os_str())
     });
     let all = all.collect::<Vec<_>>().join(" ");
@@ -65,13 +68,14 @@ fn is_wasm(path: &Path) -> bool {
 }
 
 /// What is not Wasm, by the ending of its name.
-fn native_input(path: &Path) -> Option<NativeInput> {
+fn native_input(path: &Path, modules_before: usize) -> Option<NativeInput> {
+    let object = || Some(NativeInput::Object { path: path.to_owned(), modules_before });
     let name = path.file_name()?.to_str()?;
     match path.extension()?.to_str()? {
         "c" => Some(NativeInput::C(path.to_owned())),
         "cc" | "cpp" | "cxx" => Some(NativeInput::Cpp(path.to_owned())),
-        "o" | "a" | "so" => Some(NativeInput::Object(path.to_owned())),
-        _ if name.contains(".so.") => Some(NativeInput::Object(path.to_owned())),
+        "o" | "a" | "so" => object(),
+        _ if name.contains(".so.") => object(),
         _ => None,
     }
 }
@@ -88,7 +92,8 @@ pub fn check_combination(options: &Options) -> Result<()> {
         return Err(CompileError::usage("--module-name is for one module, and several are given")
             .hint("each is called like its file"));
     }
-    let has_native = !options.link.native.is_empty() || !options.link.libraries.is_empty();
+    let link = &options.link;
+    let has_native = !link.native.is_empty() || !link.libraries.is_empty() || !link.provide.is_empty();
     if has_native && !links {
         return Err(CompileError::usage("nothing is linked for this output")
             .hint("objects and libraries go with an executable or -shared"));
@@ -102,7 +107,7 @@ mod tests {
 
     #[test]
     fn names_tell_what_is_linked() {
-        let is_native = |name: &str| native_input(Path::new(name)).is_some();
+        let is_native = |name: &str| native_input(Path::new(name), 0).is_some();
         assert!(["a.c", "b/a.cpp", "x.o", "libx.a", "libx.so", "libx.so.1.2"].into_iter().all(is_native));
         assert!(!["a.wasm", "a.wat", "-", "a", ".c", "c", "a.so/b"].into_iter().any(is_native));
     }

@@ -24,7 +24,8 @@ wasm2native compiles WebAssembly to native executables, plugins and objects.
 
 usage: wasm2native [options] INPUT…
 INPUT is a .wasm or .wat file, or - for standard input. Several become one program: a module's imports are
-looked for in the module of that file name. C code and libraries can provide imports too: .c .cpp .o .a .so.
+looked for in the module of that file name; objects made by -c, and archives of them, are modules as well. C code
+and libraries can provide imports too: .c .cpp .o .a .so.
 
 What to make (default: an executable):
   -o FILE               write to FILE; - is standard output (default: named after INPUT)
@@ -71,6 +72,7 @@ Linking:
   -s, --strip           no symbols
   --linker=PROGRAM      the C compiler to link with (default: CC, or cc, gcc, clang)
   -lNAME -LDIR          link a library too; look for libraries in DIR
+  --provide=NAME,…      C functions of libraries that the module may import (those of sources and objects it may)
   -###                  print the link command, compile nothing
 
 Other:

@@ -1,15 +1,15 @@
 //! Why a module cannot become an executable: no entry point, or imports that nothing resolves. Here stand the
 //! types of WASI's functions, which imports must have exactly.
 
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::input::Input;
-use super::prefix::symbol_prefix;
+use super::native::c_library_has;
+use super::prefix::{CSymbols, c_prefix};
 use super::program::Source;
 use super::{command_for, hints};
 use crate::backend::link::quote;
-use crate::emit::{c_prototype, c_symbol};
+use crate::emit::c_prototype;
 use crate::error::{CompileError, shown_name};
 use crate::wasm::{ExternType, FuncType, Import, Module};
 use w2n_abi::symbol::REACTOR_INITIALIZE;
@@ -137,9 +137,8 @@ pub fn unresolved_imports(
 
 /// The hint for an import under the name that the module itself has, which nothing can provide.
 fn own_name(source: &Source<'_>, input_count: usize, imports: &[&Import<'_>]) -> Option<String> {
-    let is_own = |import: &&&Import<'_>| {
-        !is_wasi_module(import.module) && symbol_prefix(OsStr::new(import.module)) == source.prefix
-    };
+    let is_own =
+        |import: &&&Import<'_>| !is_wasi_module(import.module) && c_prefix(import.module) == source.prefix;
     let import = imports.iter().find(is_own)?;
     let own = format!("`{}` is also the name of the module itself", shown_name(import.module));
     if input_count > 1 {
@@ -215,7 +214,9 @@ fn providers(source: &Source<'_>, imports: &[&Import<'_>]) -> String {
 /// The C function that would provide an import.
 fn prototype(module: &Module<'_>, import: &Import<'_>) -> Option<String> {
     let ExternType::Func(ty) = import.ty else { return None };
-    let symbol = c_symbol(&symbol_prefix(OsStr::new(import.module)), import.name);
+    let CSymbols { short, long } = CSymbols::of(import.module, import.name);
+    // A second function of that name would be called by whoever means the first.
+    let symbol = if c_library_has(&short) { long } else { short };
     let is_readable = !is_wasi_module(import.module) && symbol.len() <= MAX_SYMBOL_BYTES;
     is_readable.then(|| c_prototype(&symbol, &module.types[ty.index()]))
 }

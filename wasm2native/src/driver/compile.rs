@@ -20,9 +20,9 @@ use crate::backend::pc_map::{self, Bodies, MappedFunc};
 use crate::backend::promote::promote_locals;
 use crate::backend::shards;
 use crate::backend::target::TargetSpec;
-use crate::emit::{EmitSettings, Unit, emit_unit};
+use crate::emit::{EmitSettings, Program, Unit, emit_start_unit, emit_unit};
 use crate::error::{CompileError, Result};
-use crate::options::DebugInfo;
+use crate::options::{CodeOptions, DebugInfo};
 use crate::wasm::{FuncIndex, Module};
 
 /// A module to be compiled.
@@ -94,6 +94,24 @@ struct Made {
     remarks: Vec<Remark>,
 }
 
+/// Compiles what starts `program` to an object file in `directory`.
+pub fn compile_start(
+    tools: &Tools<'_>,
+    program: &Program<'_>,
+    code: &CodeOptions,
+    directory: &Path,
+) -> Result<PathBuf> {
+    let machine = tools.target.machine(code.opt_level)?;
+    let context = Context::create();
+    let diagnostics = Diagnostics::listen(&context);
+    let llvm = tools.timing.measure(Phase::Emit, || emit_start_unit(&context, program, code, &machine))?;
+    tools.target.tune(&llvm);
+    tools.timing.measure(Phase::Optimise, || optimise(&llvm, &machine, code.opt_level));
+    let bytes = tools.timing.measure(Phase::Generate, || generate(&llvm, &machine, Artifact::Object))?;
+    diagnostics.check()?;
+    write_object(directory.join("start.o"), &bytes)
+}
+
 /// Compiles a module of one unit to text or bitcode.
 pub fn compile_to_bytes(tools: &Tools<'_>, module: &ModuleJob<'_>, artifact: Artifact) -> Result<Vec<u8>> {
     let work = |task: Task<'_>, machine: &TargetMachine| {
@@ -121,6 +139,9 @@ pub fn compile_objects(
     jobs: usize,
     directory: &Path,
 ) -> Result<Vec<PathBuf>> {
+    if modules.is_empty() {
+        return Ok(Vec::new());
+    }
     let tasks = modules.iter().enumerate().flat_map(|(number, job)| {
         let module = Numbered { job, number };
         job.units.iter().map(move |unit| Task { module, part: Part::Unit(unit) })

@@ -22,6 +22,11 @@ impl Console {
         let _ = writeln!(std::io::stderr(), "{line}");
     }
 
+    /// Prints what the user should know though it is no error, and what to do.
+    pub fn warn(&self, message: &str, hint: &str) {
+        self.say(&format!("wasm2native: warning: {}\nhint: {}", printable(message), printable(hint)));
+    }
+
     /// Prints a line if `-v` was given.
     pub fn verbose(&self, line: impl FnOnce() -> String) {
         if self.is_verbose {

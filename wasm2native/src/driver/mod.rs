@@ -11,6 +11,10 @@ mod formats;
 mod hints;
 mod input;
 mod native;
+mod objects;
+mod offer;
+mod omissions;
+mod order;
 mod output;
 pub mod plugins;
 mod prefix;
@@ -26,24 +30,28 @@ use std::path::{Path, PathBuf};
 
 use crate::backend::link::{Link, LinkKind, Strip, ToolCommand, quote};
 use crate::backend::linker::{Linker, Question};
+use crate::backend::note::{self, Note};
 use crate::backend::object::Artifact;
 use crate::backend::runtime::{Bundle, find_old_symbols};
 use crate::backend::target::TargetSpec;
-use crate::emit::{EmitSettings, Program, Role, Unit, partition};
-use crate::error::{ErrorKind, Result};
-use crate::options::{DebugInfo, Options, OutputKind};
+use crate::emit::{EmitSettings, Program, Role, Symbols, Unit, partition};
+use crate::error::{CompileError, ErrorKind, Result};
+use crate::options::{BoundsChecks, DebugInfo, Options, OutputKind};
 use crate::wasm::{self, Module, ModuleIndex, TypeIds};
-use compile::{ModuleJob, Tools, compile_objects, compile_to_bytes};
+use compile::{ModuleJob, Tools, compile_objects, compile_start, compile_to_bytes};
 use console::Console;
 use input::Input;
 use native::NativeCode;
+use objects::ObjectModule;
 use output::Output;
+pub use prefix::module_name_problem;
 use prefix::symbol_prefix;
-pub use prefix::taken_word;
 use program::{Plan, Source};
 use progress::{Progress, Work};
 use temporary::TempFiles;
 use timing::{Phase, Timing};
+use w2n_abi::symbol::MODULE;
+use w2n_abi::{NOTE_POLICY, NOTE_PROGRAM, NOTE_SOFTWARE_BOUNDS, NOTE_STRICT_TRAPS};
 
 /// What a run of the compiler has at hand.
 #[derive(Clone, Copy)]
@@ -83,19 +91,21 @@ pub fn temp_files() -> TempFiles {
 impl Run<'_> {
     fn compile(self, inputs: &[Input]) -> Result<()> {
         let options = self.options;
-        let output = Output::plan(options, inputs)?;
+        omissions::of_options(options, self.console);
+        let (mut native, objects) = NativeCode::read(self)?;
         let target = TargetSpec::resolve(&options.target)?;
         let mut type_ids = TypeIds::default();
-        let sources =
-            inputs.iter().map(|input| self.parse(input, &mut type_ids)).collect::<Result<Vec<_>>>()?;
+        let sources = self.sources(inputs, &objects, &mut type_ids)?;
+        let output = Output::plan(options, sources[0].input, inputs)?;
         if artifact(options.output_kind) == Artifact::Object && !options.link.show_only {
             self.check_linker()?;
         }
-        let native = NativeCode::prepare(self)?;
+        native.compile(self)?;
         let plan = program::plan(sources, &native, options, self.console)?;
         let embedded = embed::pack(&options.embed)?;
         let program = plan.program(options, &embedded);
         let modules: Vec<_> = (0..plan.sources.len())
+            .filter(|at| plan.sources[*at].object.is_none())
             .map(|at| self.module_job(&plan, program.as_ref(), ModuleIndex(at as u32)))
             .collect();
         for ModuleJob { module, units, .. } in &modules {
@@ -110,9 +120,54 @@ impl Run<'_> {
         let tools =
             Tools { target: &target, timing: self.timing, progress: self.progress, console: self.console };
         match artifact(options.output_kind) {
-            Artifact::Object => self.link(&plan, &native, &tools, &modules, &output),
+            Artifact::Object => self.link(&plan, program.as_ref(), &native, &tools, &modules, &output),
             artifact => output.write(&compile_to_bytes(&tools, &modules[0], artifact)?, self.temp_files),
         }
+    }
+
+    /// All modules that are linked, in the order of the command line; those of archives that are needed come last.
+    fn sources<'a>(
+        self,
+        inputs: &'a [Input],
+        objects: &'a [ObjectModule],
+        type_ids: &mut TypeIds,
+    ) -> Result<Vec<Source<'a>>> {
+        let mut sources = Vec::new();
+        let mut in_archives = Vec::new();
+        for object in objects {
+            object.check_use(self.options.output_kind)?;
+            omissions::of_object(object, self.options, self.console);
+        }
+        let mut given: Vec<_> = objects.iter().filter(|object| object.modules_before.is_some()).collect();
+        given.sort_by_key(|object| object.modules_before);
+        let mut given = given.into_iter().peekable();
+        for (position, input) in inputs.iter().enumerate() {
+            while let Some(object) = given.next_if(|object| object.modules_before <= Some(position)) {
+                sources.push(self.parse_object(object, type_ids)?);
+            }
+            sources.push(self.parse(input, type_ids)?);
+        }
+        for object in given {
+            sources.push(self.parse_object(object, type_ids)?);
+        }
+        for object in objects.iter().filter(|object| object.modules_before.is_none()) {
+            in_archives.push(self.parse_object(object, type_ids)?);
+        }
+        objects::take_needed(&mut sources, in_archives);
+        match (sources.is_empty(), self.options.link.native.first()) {
+            (true, first) => Err(objects::no_module(first)),
+            (false, _) => Ok(sources),
+        }
+    }
+
+    fn parse_object<'a>(self, object: &'a ObjectModule, type_ids: &mut TypeIds) -> Result<Source<'a>> {
+        let source = self.parse(&object.input, type_ids)?;
+        Ok(Source {
+            prefix: object.prefix.clone(),
+            has_software_bounds: object.has_software_bounds(),
+            object: Some(object),
+            ..source
+        })
     }
 
     fn parse<'a>(self, input: &'a Input, type_ids: &mut TypeIds) -> Result<Source<'a>> {
@@ -123,7 +178,8 @@ impl Run<'_> {
         let module = parsed.map_err(|error| source_place::add(error, input).in_file(path))?;
         let prefix = self.options.module_name.clone().unwrap_or_else(|| symbol_prefix(&input.stem));
         let type_ids = type_ids.number(&module);
-        Ok(Source { input, module, prefix, type_ids })
+        let has_software_bounds = self.options.code.bounds_checks == BoundsChecks::Software;
+        Ok(Source { input, module, prefix, type_ids, has_software_bounds, object: None })
     }
 
     fn module_job<'a>(
@@ -143,7 +199,7 @@ impl Run<'_> {
             _ => vec![Unit { index: 0, funcs: 0..module.bodies.len() as u32 }],
         };
         let role = match program {
-            Some(program) if program.main == at => Role::Main(program),
+            Some(program) if program.main == at && !program.needs_start_unit() => Role::Main(program),
             Some(_) => Role::Library,
             None => Role::Plugin,
         };
@@ -161,6 +217,7 @@ impl Run<'_> {
     fn link(
         self,
         plan: &Plan<'_>,
+        program: Option<&Program<'_>>,
         native: &NativeCode,
         tools: &Tools<'_>,
         modules: &[ModuleJob<'_>],
@@ -181,17 +238,34 @@ impl Run<'_> {
             LinkKind::StaticExecutable | LinkKind::Relocatable => None,
         };
         let (objects, destination) = if options.link.show_only {
-            (vec![temp_dir.join("unit-0.o")], output.display_path())
+            let objects = [vec![temp_dir.join("unit-0.o")], plan.objects()].concat();
+            (objects, output.display_path())
         } else {
             let jobs = options.jobs.unwrap_or_else(available_jobs);
-            (compile_objects(tools, modules, jobs, &temp_dir)?, output.link_destination(temp_files)?)
+            let mut objects = compile_objects(tools, modules, jobs, &temp_dir)?;
+            if let Some(program) = program.filter(|program| program.needs_start_unit()) {
+                objects.push(compile_start(tools, program, &options.code, &temp_dir)?);
+            }
+            if kind == LinkKind::Relocatable {
+                objects.push(self.write_note(plan, &temp_dir)?);
+            }
+            objects.extend(plan.objects());
+            (objects, output.link_destination(temp_files)?)
         };
+        let mut native = native.arguments.clone();
+        if let (LinkKind::SharedLibrary, [Source { object: Some(object), .. }]) =
+            (kind, plan.sources.as_slice())
+        {
+            // The only module is found without its name, too.
+            let descriptor = Symbols::new(&object.prefix).descriptor();
+            native.push(format!("-Wl,--defsym={MODULE}={descriptor}").into());
+        }
         let command = Link {
             kind,
             output: &destination,
             shown_output: &output.display_path(),
             objects: &objects,
-            native: &native.arguments,
+            native: &native,
             archive: archive.as_deref(),
             old_symbols: old_symbols.as_deref(),
             strip: strip(options),
@@ -207,6 +281,33 @@ impl Run<'_> {
         self.progress.set(Work::Linking);
         tools.timing.measure(Phase::Link, || self.finish(&command))?;
         output.place(&destination, temp_files)
+    }
+
+    /// The object with what a later link needs to know of the module.
+    fn write_note(self, plan: &Plan<'_>, directory: &Path) -> Result<PathBuf> {
+        let options = self.options;
+        // An object has one module.
+        let source = &plan.sources[0];
+        let flags = [
+            (source.has_software_bounds, NOTE_SOFTWARE_BOUNDS),
+            (plan.main.is_some(), NOTE_PROGRAM),
+            (omissions::says_program(options), NOTE_POLICY),
+            (options.code.strict_traps, NOTE_STRICT_TRAPS),
+        ];
+        let note = Note {
+            name: options
+                .module_name
+                .as_ref()
+                .map_or(source.input.stem.as_encoded_bytes(), String::as_bytes)
+                .to_vec(),
+            prefix: source.prefix.clone(),
+            flags: flags.into_iter().filter(|(is_set, _)| *is_set).map(|(_, flag)| flag).sum(),
+            outline: wasm::outline(&source.input.bytes),
+        };
+        let path = directory.join("module.note.o");
+        std::fs::write(&path, note::write_object(&note)?)
+            .map_err(|error| CompileError::cannot_temporarily("write", &path, &error))?;
+        Ok(path)
     }
 
     /// Finds a machine without a linker, or with one for another machine, before minutes are spent on code.

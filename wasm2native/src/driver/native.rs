@@ -3,15 +3,17 @@
 //!
 //! Their contents are the user's own and trusted as the compiler is; they are not sandboxed.
 
-use std::collections::HashSet;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use object::read::archive::ArchiveFile;
-use object::{Object, ObjectSymbol};
 
 use super::Run;
+use super::objects::ObjectModule;
+use super::offer::{Offers, Provider, Standing};
 use crate::backend::link::{CompileC, as_operand, find_library};
+use crate::backend::note::{self, Contents};
 use crate::error::{CompileError, Result};
 use crate::options::{DebugInfo, NativeInput, OptLevel, Options};
 
@@ -21,37 +23,56 @@ const HEADER: &str = include_str!("../../../rt/include/wasm2native.h");
 /// Its name.
 const HEADER_NAME: &str = "wasm2native.h";
 
+/// What objects of `gcc -flto` define that have no code yet.
+const SLIM_LTO: &str = "__gnu_lto_slim";
+
 /// Native code to link with.
 #[derive(Debug, Default)]
 pub struct NativeCode {
     /// Words for the linker.
     pub arguments: Vec<OsString>,
-    symbols: HashSet<Vec<u8>>,
+    /// C and C++ that is still to be compiled, and to what.
+    sources: Vec<(PathBuf, PathBuf)>,
+    offers: Offers,
     /// Whether some of it was not compiled, so that nobody knows its symbols.
     is_partly_unknown: bool,
 }
 
+/// What there is of a C function that a module imports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CFunction {
+    /// It is offered, by this file.
+    Offered(String),
+    /// It is there, but not for guests: file and reason.
+    Withheld(String, Standing),
+    /// There is none.
+    Missing,
+}
+
 impl NativeCode {
-    /// Compiles and reads what `run`'s options name.
-    pub fn prepare(run: Run<'_>) -> Result<Self> {
+    /// Reads objects and libraries, and answers which modules of ours are among them.
+    pub fn read(run: Run<'_>) -> Result<(Self, Vec<ObjectModule>)> {
         let link = &run.options.link;
         let mut code = Self::default();
+        let mut modules = Vec::new();
         for (number, input) in link.native.iter().enumerate() {
             let object = match input {
-                NativeInput::Object(path) => path.clone(),
+                NativeInput::Object { path, modules_before } => {
+                    let found = code.add_file(run, path, Some(*modules_before))?;
+                    let is_module = found.iter().any(|module| module.modules_before.is_some());
+                    modules.extend(found);
+                    if is_module {
+                        // It stands in front of all archives, so that no member of them takes its place.
+                        continue;
+                    }
+                    path.clone()
+                }
                 NativeInput::C(source) | NativeInput::Cpp(source) => {
                     let object = run.temp_files.directory()?.join(format!("native-{number}.o"));
-                    if link.show_only {
-                        code.is_partly_unknown = true;
-                    } else {
-                        compile(run, source, &object)?;
-                    }
+                    code.sources.push((source.clone(), object.clone()));
                     object
                 }
             };
-            if !link.show_only || matches!(input, NativeInput::Object(_)) {
-                code.add_symbols(&object)?;
-            }
             code.arguments.push(as_operand(&object));
         }
         for directory in &link.library_dirs {
@@ -59,35 +80,140 @@ impl NativeCode {
         }
         for name in &link.libraries {
             if let Some(path) = library_path(name, run.options)? {
-                code.add_library_symbols(&path)?;
+                modules.extend(code.add_file(run, &path, None)?);
             }
             code.arguments.push(format!("-l{name}").into());
         }
         if link.native.iter().any(|input| matches!(input, NativeInput::Cpp(_))) {
             code.arguments.push("-lstdc++".into());
         }
-        Ok(code)
+        Ok((code, modules))
     }
 
-    /// Whether there is a function or variable of that name, or may be.
-    pub fn defines(&self, symbol: &str) -> bool {
-        self.is_partly_unknown || self.symbols.contains(symbol.as_bytes())
-    }
-
-    fn add_symbols(&mut self, path: &Path) -> Result<()> {
-        let bytes = std::fs::read(path).map_err(|error| CompileError::cannot("read", path, &error))?;
-        match defined_symbols(&bytes) {
-            Some(symbols) => self.symbols.extend(symbols),
-            None => return Err(CompileError::input("is no object, archive or shared library").in_file(path)),
+    /// Compiles what is source, and settles what is offered.
+    pub fn compile(&mut self, run: Run<'_>) -> Result<()> {
+        for (source, object) in &self.sources {
+            if run.options.link.show_only {
+                self.is_partly_unknown = true;
+                continue;
+            }
+            compile(run, source, object)?;
+            let bytes =
+                std::fs::read(object).map_err(|error| CompileError::cannot("read", object, &error))?;
+            let file = object::File::parse(bytes.as_slice())
+                .map_err(|_| CompileError::machine("the C compiler made no object").in_file(source))?;
+            self.offers.add(&file, Provider::Code, source);
+        }
+        for name in &run.options.link.provide {
+            if !self.offers.provide(name) && !self.is_partly_unknown {
+                let message = format!("--provide={name}: no C code that is given has a function `{name}`");
+                return Err(CompileError::usage(message)
+                    .hint("objects, archives and libraries go on the command line: libx.a, -lNAME, -LDIR"));
+            }
         }
         Ok(())
     }
 
-    /// A library may also be a text that names others, such as that of the C library.
-    fn add_library_symbols(&mut self, path: &Path) -> Result<()> {
+    /// What there is under a name.
+    pub fn function(&self, symbol: &str) -> CFunction {
+        match self.offers.find(symbol) {
+            Some((file, Standing::Offered)) => CFunction::Offered(file.to_owned()),
+            _ if self.is_partly_unknown => CFunction::Offered("a source".to_owned()),
+            Some((file, standing)) => CFunction::Withheld(file.to_owned(), standing),
+            None => CFunction::Missing,
+        }
+    }
+
+    /// Reads an object, an archive or a library. `modules_before` is the place on the command line of what
+    /// was given by its path.
+    fn add_file(
+        &mut self,
+        run: Run<'_>,
+        path: &Path,
+        modules_before: Option<usize>,
+    ) -> Result<Vec<ObjectModule>> {
         let bytes = std::fs::read(path).map_err(|error| CompileError::cannot("read", path, &error))?;
-        self.symbols.extend(defined_symbols(&bytes).into_iter().flatten());
-        Ok(())
+        if let Ok(archive) = ArchiveFile::parse(bytes.as_slice()) {
+            return self.add_archive(run, path, &bytes, &archive).map_err(|error| error.in_file(path));
+        }
+        let Ok(file) = object::File::parse(bytes.as_slice()) else {
+            return match modules_before {
+                Some(_) => Err(CompileError::input("is no object, archive or shared library").in_file(path)),
+                // A library may also be a text that names others, such as that of the C library.
+                None => Ok(Vec::new()),
+            };
+        };
+        let provider = match object::Object::kind(&file) {
+            object::ObjectKind::Dynamic => Provider::Library,
+            _ => Provider::Code,
+        };
+        let notes = self.add_object(&file, provider, path).map_err(|error| error.in_file(path))?;
+        let module = |note| ObjectModule::new(note, path, modules_before, as_operand(path).into());
+        notes.into_iter().map(module).collect()
+    }
+
+    /// Reads all members. Those that are modules are written to files of their own, since an archive's members
+    /// are hidden in a plugin.
+    fn add_archive(
+        &mut self,
+        run: Run<'_>,
+        path: &Path,
+        bytes: &[u8],
+        archive: &ArchiveFile<'_>,
+    ) -> Result<Vec<ObjectModule>> {
+        let damaged = || CompileError::input("is a damaged archive");
+        let mut modules = Vec::new();
+        for (number, member) in archive.members().enumerate() {
+            let member = member.map_err(|_| damaged())?;
+            let name = OsStr::from_bytes(member.name());
+            let thin;
+            let object = if archive.is_thin() {
+                let file = path.parent().unwrap_or(Path::new("")).join(name);
+                thin = std::fs::read(&file).map_err(|error| CompileError::cannot("read", &file, &error))?;
+                thin.as_slice()
+            } else {
+                member.data(bytes).map_err(|_| damaged())?
+            };
+            // Tables of contents and the like.
+            let Ok(file) = object::File::parse(object) else { continue };
+            let shown = PathBuf::from(format!("{}({})", path.display(), name.display()));
+            let notes = self.add_object(&file, Provider::Library, &shown);
+            for note in notes.map_err(|error| error.in_file(&shown))? {
+                let stem = path.file_stem().unwrap_or_default().display();
+                let extracted = run.temp_files.directory()?.join(format!("{stem}-{number}.o"));
+                std::fs::write(&extracted, object)
+                    .map_err(|error| CompileError::cannot_temporarily("write", &extracted, &error))?;
+                modules.push(ObjectModule::new(note, &shown, None, extracted)?);
+            }
+        }
+        Ok(modules)
+    }
+
+    /// Takes in the symbols, and answers the modules.
+    fn add_object(
+        &mut self,
+        file: &object::File<'_>,
+        provider: Provider,
+        shown: &Path,
+    ) -> Result<Vec<note::Note>> {
+        use object::Object;
+        if file.symbol_by_name(SLIM_LTO).is_some() && provider == Provider::Code {
+            return Err(CompileError::input("has no code yet: it was compiled with -flto")
+                .hint("compile it with -fno-lto, or -ffat-lto-objects"));
+        }
+        let contents = note::read(file)?;
+        match contents {
+            Contents::Foreign => self.offers.add(file, provider, shown),
+            Contents::Modules(notes) => {
+                self.offers.add(file, provider, shown);
+                return Ok(notes);
+            }
+            Contents::Plugin => {
+                return Err(CompileError::input("is a plugin, with a runtime of its own")
+                    .hint("give the .wasm that it was made from, or an object of that: `wasm2native -c`"));
+            }
+        }
+        Ok(Vec::new())
     }
 }
 
@@ -154,16 +280,20 @@ fn library_path(name: &str, options: &Options) -> Result<Option<PathBuf>> {
         .hint("-LDIR names a directory to look in"))
 }
 
-/// Names that others can link to; `None` if it is nothing to be linked.
-fn defined_symbols(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
-    if let Ok(archive) = ArchiveFile::parse(bytes) {
-        let symbols = archive.symbols().ok()?;
-        return Some(
-            symbols.into_iter().flatten().flatten().map(|symbol| symbol.name().to_owned()).collect(),
-        );
-    }
-    let file = object::File::parse(bytes).ok()?;
-    let symbols = file.symbols().chain(file.dynamic_symbols());
-    let defined = symbols.filter(|symbol| symbol.is_global() && symbol.is_definition());
-    Some(defined.filter_map(|symbol| Some(symbol.name_bytes().ok()?.to_owned())).collect())
+/// Shared objects of the C library, whatever is linked besides.
+const C_LIBRARY: [&str; 3] = ["libc.so.6", "libm.so.6", "libgcc_s.so.1"];
+
+/// Whether the C library of this machine, as far as it can be found, has something of that name.
+pub fn c_library_has(symbol: &str) -> bool {
+    C_LIBRARY.iter().any(|name| {
+        let bytes = find_library(name, None).ok().flatten().and_then(|path| std::fs::read(path).ok());
+        let file = bytes.as_deref().and_then(|bytes| object::File::parse(bytes).ok());
+        file.is_some_and(|file| {
+            let mut symbols = object::Object::dynamic_symbols(&file);
+            symbols.any(|defined| {
+                use object::ObjectSymbol;
+                defined.is_definition() && defined.name_bytes() == Ok(symbol.as_bytes())
+            })
+        })
+    })
 }

@@ -36,9 +36,9 @@ enum Destination {
 }
 
 impl Output {
-    /// Decides on the place and checks what can be checked before the work starts.
-    pub fn plan(options: &Options, inputs: &[Input]) -> Result<Self> {
-        let input = &inputs[0];
+    /// Decides on the place and checks what can be checked before the work starts. `input` is what the output
+    /// is named after.
+    pub fn plan(options: &Options, input: &Input, inputs: &[Input]) -> Result<Self> {
         let mode = match options.output_kind {
             OutputKind::Executable | OutputKind::SharedLibrary => EXECUTABLE_MODE,
             _ => PLAIN_MODE,
@@ -95,7 +95,8 @@ impl Output {
     fn check_not_native(&self, inputs: &[NativeInput]) -> Result<()> {
         let Destination::Replace(path) = &self.destination else { return Ok(()) };
         for input in inputs {
-            let (NativeInput::C(input) | NativeInput::Cpp(input) | NativeInput::Object(input)) = input;
+            let (NativeInput::C(input) | NativeInput::Cpp(input) | NativeInput::Object { path: input, .. }) =
+                input;
             if is_same_file(path, input) {
                 let message = format!("the output would overwrite the input {}", input.display());
                 return Err(CompileError::usage(message).hint("name another output with -o"));

@@ -1,32 +1,61 @@
-//! The prefix of all symbols of a module. An export `b` of a module with prefix `a` is the C function
-//! `a_b`, so no prefix may start a name that the runtime or the C library has.
+//! The prefix of all symbols of a module, out of the name of its file.
 
 use std::ffi::OsStr;
 
-/// Words that start functions of the runtime or of the C library: as a prefix they would make an export
-/// such as `gettime` of `clock.wasm` stand in for `clock_gettime`, also where the runtime calls it.
-const TAKEN_WORDS: [&str; 40] = [
-    "aio", "aligned", "argp", "argz", "call", "clock", "cnd", "copy", "dl", "envz", "epoll", "error",
-    "eventfd", "get", "if", "inet", "init", "inotify", "main", "malloc", "mq", "mtx", "name", "open",
-    "pidfd", "posix", "process", "pthread", "quick", "re", "res", "sched", "sem", "shm", "sync", "thrd",
-    "timer", "timerfd", "tss", "w2n",
-];
+use crate::emit::{mangled, typed_symbol};
+use w2n_abi::symbol::{mangle, mangle_module};
 
 /// The prefix for a module whose file is called `stem`: a C identifier.
 ///
-/// `my app` becomes `my_x20_app`, `2048` becomes `m_2048`, `clock` becomes `m_clock`.
+/// `my app` becomes `my_x20_app`, `2048` becomes `m_2048`.
 pub fn symbol_prefix(stem: &OsStr) -> String {
     let mut prefix = String::new();
     // Writing to a String cannot fail.
-    let _ = w2n_abi::symbol::mangle(stem.as_encoded_bytes(), &mut prefix);
-    let starts_with_letter = prefix.starts_with(|c: char| c.is_ascii_alphabetic());
-    if taken_word(&prefix).is_some() || !starts_with_letter { format!("m_{prefix}") } else { prefix }
+    let _ = mangle_module(stem.as_encoded_bytes(), &mut prefix);
+    starting_with_letter(prefix)
 }
 
-/// The word at the start of `prefix` because of which it is not to be used.
-pub fn taken_word(prefix: &str) -> Option<&str> {
-    let first_word = prefix.split('_').next().unwrap_or_default();
-    TAKEN_WORDS.contains(&first_word).then_some(first_word)
+/// What C functions are named after that provide imports from `module`. There is nothing to be told apart
+/// behind it, so underscores stay.
+pub fn c_prefix(module: &str) -> String {
+    let mut prefix = String::new();
+    // Writing to a String cannot fail.
+    let _ = mangle(module.as_bytes(), &mut prefix);
+    starting_with_letter(prefix)
+}
+
+/// What the C function may be called that provides an import.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CSymbols {
+    /// `m_f` for the import `f` of `m`.
+    pub short: String,
+    /// `w2n_m__f`, as the export `f` of a module `m` is called: for where the C library has the short one.
+    pub long: String,
+}
+
+impl CSymbols {
+    /// Those for the import `name` of `module`.
+    pub fn of(module: &str, name: &str) -> Self {
+        Self {
+            short: format!("{}_{}", c_prefix(module), mangled(name)),
+            long: typed_symbol(&symbol_prefix(OsStr::new(module)), name),
+        }
+    }
+}
+
+/// What is wrong with `--module-name=NAME`, if anything.
+pub fn module_name_problem(name: &str) -> Option<&'static str> {
+    let is_identifier = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && name.starts_with(|c: char| c.is_ascii_alphabetic());
+    if !is_identifier {
+        return Some("it is not a C identifier: letters, digits and underscores, a letter first");
+    }
+    (symbol_prefix(OsStr::new(name)) != name)
+        .then_some("an underscore in it needs a letter other than `x`, or a digit, behind it")
+}
+
+fn starting_with_letter(prefix: String) -> String {
+    if prefix.starts_with(|c: char| c.is_ascii_alphabetic()) { prefix } else { format!("m_{prefix}") }
 }
 
 #[cfg(test)]
@@ -34,13 +63,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn symbol_prefix_is_an_identifier_that_no_library_uses() {
+    fn symbol_prefix_is_an_identifier() {
         let prefix = |stem: &str| symbol_prefix(OsStr::new(stem));
         assert_eq!(prefix("app"), "app");
+        assert_eq!(prefix("my_app"), "my_app");
         assert_eq!(prefix("my app"), "my_x20_app");
         assert_eq!(prefix("2048"), "m_2048");
         assert_eq!(prefix("_a"), "m__a");
-        assert_eq!(prefix("clock"), "m_clock");
-        assert_eq!(prefix("w2n_module"), "m_w2n_module");
+        assert_eq!(prefix("a__b_"), "a_x5f__b_x5f_");
+        assert_eq!(prefix("clock"), "clock");
+        assert_eq!(c_prefix("a__b_"), "a__b_");
+        assert_eq!(c_prefix("2048"), "m_2048");
+    }
+
+    #[test]
+    fn a_chosen_name_stays_as_it_is() {
+        assert!(["app", "my_app2", "a_2"].into_iter().all(|name| module_name_problem(name).is_none()));
+        assert!(
+            ["a b", "2a", "", "_a", "a_", "a__b", "a_x"]
+                .into_iter()
+                .all(|name| { module_name_problem(name).is_some() })
+        );
     }
 }

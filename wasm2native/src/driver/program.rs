@@ -5,21 +5,25 @@
 //! module of that name, then in WASI, then in C code, and from `env` in whatever other module exports it.
 
 use std::collections::HashMap;
-use std::ffi::OsStr;
+use std::path::PathBuf;
 
 use super::check::{self, Unresolved};
 use super::console::Console;
 use super::input::Input;
-use super::native::NativeCode;
-use super::prefix::symbol_prefix;
-use crate::emit::{Binding, Program, ProgramModule, c_symbol};
+use super::native::{CFunction, NativeCode};
+use super::objects::ObjectModule;
+use super::offer::Standing;
+use super::omissions;
+use super::order::Order;
+use super::prefix::{CSymbols, c_prefix};
+use crate::emit::{Binding, MainSymbol, Program, ProgramModule};
 use crate::error::{CompileError, Result, shown_name};
 use crate::options::{ModuleKind, Options, OutputKind, PackedDir, Undefined};
 use crate::wasm::{self, ExportIndex, ExternType, FuncType, Import, Module, ModuleIndex, TypeIn};
-use w2n_abi::{is_wasi_module, wasi_symbol_prefix};
+use w2n_abi::{can_be_guarded, is_wasi_module, wasi_symbol_prefix};
 
 /// Import module of what a linker of Wasm objects leaves open, whoever provides it.
-const OPEN_MODULE: &str = "env";
+pub const OPEN_MODULE: &str = "env";
 
 /// A module of the command line.
 #[derive(Debug)]
@@ -32,6 +36,10 @@ pub struct Source<'a> {
     pub prefix: String,
     /// Numbers of its function types, which equal types of all modules share.
     pub type_ids: Vec<u32>,
+    /// The object it is in, if it is compiled already.
+    pub object: Option<&'a ObjectModule>,
+    /// Whether its code checks bounds itself.
+    pub has_software_bounds: bool,
 }
 
 /// What is to be made.
@@ -48,15 +56,34 @@ pub struct Plan<'a> {
 impl Plan<'_> {
     /// The executable; none for plugins.
     pub fn program<'p>(&'p self, options: &'p Options, embedded: &'p [PackedDir]) -> Option<Program<'p>> {
-        let modules = self.sources.iter().zip(&self.bindings);
-        let modules = modules.map(|(source, bindings)| ProgramModule { prefix: &source.prefix, bindings });
+        let modules = self.sources.iter().zip(&self.bindings).map(|(source, bindings)| ProgramModule {
+            prefix: &source.prefix,
+            bindings,
+            module: &source.module,
+            is_compiled: source.object.is_some(),
+        });
         self.main.map(|main| Program {
+            main_symbol: match options.output_kind {
+                OutputKind::Executable => MainSymbol::Only,
+                _ => MainSymbol::Replaceable,
+            },
             modules: modules.collect(),
             main,
             entry: options.entry.as_deref(),
             policy: &options.policy,
             embedded,
         })
+    }
+
+    /// Objects of modules that are compiled already, each once.
+    pub fn objects(&self) -> Vec<PathBuf> {
+        let mut objects: Vec<PathBuf> = Vec::new();
+        for object in self.sources.iter().filter_map(|source| source.object) {
+            if !objects.contains(&object.object) {
+                objects.push(object.object.clone());
+            }
+        }
+        objects
     }
 
     /// Whether WASI is to be linked in.
@@ -68,7 +95,7 @@ impl Plan<'_> {
 /// Decides on everything. Errors when the modules cannot become an executable though one is asked for.
 ///
 /// An intermediate output (object, assembly, IR) is that of an executable if the module could be
-/// linked as one, and else that of a plugin.
+/// linked as one, and else that of a module for others; `omissions` says it where that may not be meant.
 pub fn plan<'a>(
     sources: Vec<Source<'a>>,
     native: &NativeCode,
@@ -82,12 +109,20 @@ pub fn plan<'a>(
         match plan_executable(&sources, native, options, console) {
             Ok(executable) => return Ok(in_order(sources, executable)),
             Err(error) if options.output_kind == OutputKind::Executable => return Err(error),
-            Err(_) => {}
+            // An output with one module.
+            Err(error) => omissions::without_main(&sources[0], error, options, console)?,
         }
     }
     let resolver = Resolver { sources: &sources, native, undefined: options.undefined };
-    let bindings = sources.iter().map(|source| resolver.bindings_of_plugin(source)).collect::<Vec<_>>();
+    let bindings =
+        sources.iter().map(|source| resolver.bindings_of_plugin(source, console)).collect::<Vec<_>>();
     check_c_types(&sources, &bindings)?;
+    if is_plugin {
+        for (source, bindings) in sources.iter().zip(&bindings) {
+            omissions::of_plugin(source, bindings, console);
+        }
+    }
+    say_bindings(&sources, &bindings, native, console);
     Ok(Plan { sources, bindings, main: None })
 }
 
@@ -122,8 +157,10 @@ fn plan_executable(
     let resolver = Resolver { sources, native, undefined: options.undefined };
     let bindings = (0..sources.len()).map(|at| resolver.bindings(at)).collect::<Result<Vec<_>>>()?;
     check_c_types(sources, &bindings)?;
+    check_bounds(sources, &bindings)?;
     let main = main_module(sources, options.entry.as_deref(), console)?;
     let order = Order::find(sources, &bindings, main)?;
+    say_bindings(sources, &bindings, native, console);
     if sources.len() > 1 {
         console.verbose(|| {
             let names: Vec<_> = order.iter().map(|at| shown(&sources[*at])).collect();
@@ -197,8 +234,18 @@ struct Resolver<'p> {
 
 impl<'p> Resolver<'p> {
     /// What the imports of a plugin are bound to: C code, or what the host gives.
-    fn bindings_of_plugin(self, source: &Source<'_>) -> Vec<Binding> {
-        let bind = |import| self.c_function(source, import).map_or(Binding::Host, Binding::C);
+    fn bindings_of_plugin(self, source: &Source<'_>, console: &Console) -> Vec<Binding> {
+        let bind = |import: &Import<'_>| match self.c_function(source, import) {
+            Some((symbol, CFunction::Offered(_))) if source.object.is_none() => Binding::C(symbol),
+            Some((_, CFunction::Offered(file))) => {
+                // In a plugin nothing stands beside the descriptor, which is there already.
+                let message =
+                    format!("{}: imports `{}` from its host, not from {file}", shown(source), named(import));
+                console.warn(&message, "give the .wasm instead of its object to have it from there");
+                Binding::Host
+            }
+            _ => Binding::Host,
+        };
         source.module.imports.iter().map(bind).collect()
     }
 
@@ -235,7 +282,8 @@ impl<'p> Resolver<'p> {
                 Some(problem) => Err(problem),
             });
         }
-        if let Some(symbol) = self.c_function(importer, import) {
+        let c_function = self.c_function(importer, import);
+        if let Some((symbol, CFunction::Offered(_))) = c_function {
             return Ok(Ok(Binding::C(symbol)));
         }
         let exporters: Vec<_> = match import.module {
@@ -244,7 +292,13 @@ impl<'p> Resolver<'p> {
         };
         match exporters.as_slice() {
             [] if self.becomes_stub(import) => Ok(Ok(Binding::Undefined)),
-            [] => Ok(Err(importer.module.describe(&import.ty))),
+            [] => Ok(Err(match c_function {
+                Some((symbol, CFunction::Withheld(file, standing))) => {
+                    let described = importer.module.describe(&import.ty);
+                    format!("{described}; {}", not_offered(&symbol, &file, standing))
+                }
+                _ => importer.module.describe(&import.ty),
+            })),
             [other] => self.export(importer, import, *other).map(Ok),
             several => {
                 let names: Vec<_> = several.iter().map(|other| shown(&self.sources[*other])).collect();
@@ -265,15 +319,22 @@ impl<'p> Resolver<'p> {
         other != importer && self.sources[other].module.export(import.name).is_some()
     }
 
-    /// The C function that is there for an import. What a module imports under its own name would be
-    /// called like its own exports.
-    fn c_function(self, importer: &Source<'_>, import: &Import<'_>) -> Option<String> {
-        let prefix = symbol_prefix(OsStr::new(import.module));
+    /// The name of the C function for an import, and what there is under it. What a module imports under its own
+    /// name would be called like its own exports.
+    fn c_function(self, importer: &Source<'_>, import: &Import<'_>) -> Option<(String, CFunction)> {
         let is_func = matches!(import.ty, ExternType::Func(_));
-        if !is_func || prefix == importer.prefix || is_wasi_module(import.module) {
+        let is_own = c_prefix(import.module) == importer.prefix;
+        if !is_func || is_own || is_wasi_module(import.module) {
             return None;
         }
-        Some(c_symbol(&prefix, import.name)).filter(|symbol| self.native.defines(symbol))
+        let CSymbols { short, long } = CSymbols::of(import.module, import.name);
+        match self.native.function(&long) {
+            CFunction::Missing => {
+                let found = self.native.function(&short);
+                Some((short, found))
+            }
+            found => Some((long, found)),
+        }
     }
 
     /// The export of module `other` that the import names, if it is of the right type.
@@ -318,69 +379,114 @@ fn with_offers(error: CompileError, exporter: &Module<'_>) -> CompileError {
     }
 }
 
-/// A C function has one type, whoever imports it.
+/// Why a C function that is there is not for guests, and what to do.
+fn not_offered(symbol: &str, file: &str, standing: Standing) -> String {
+    let symbol = shown_name(symbol);
+    let but = match standing {
+        Standing::InLibrary | Standing::Offered => "is in a library and not offered",
+        Standing::Weak => "is weak and not offered",
+        Standing::Hidden => "is hidden and not offered",
+        Standing::Variable => return format!("`{symbol}` of {file} is no function"),
+    };
+    format!("`{symbol}` of {file} {but}: --provide={symbol} offers it, or W2N_EXPORT_TO_GUEST in its source")
+}
+
+/// A C function has one type, whoever imports it, and stands for one import.
 fn check_c_types(sources: &[Source<'_>], bindings: &[Vec<Binding>]) -> Result<()> {
-    let mut known: HashMap<&str, (&Source<'_>, &FuncType)> = HashMap::new();
+    let mut known: HashMap<&str, (&Source<'_>, &Import<'_>, &FuncType)> = HashMap::new();
     for (source, bindings) in sources.iter().zip(bindings) {
         for (import, binding) in source.module.imports.iter().zip(bindings) {
             let (Binding::C(symbol), ExternType::Func(ty)) = (binding, import.ty) else { continue };
             let ty = &source.module.types[ty.index()];
-            let (first, first_type) = *known.entry(symbol).or_insert((source, ty));
-            if first_type != ty {
-                let message = format!(
+            let (first, other, first_type) = *known.entry(symbol).or_insert((source, import, ty));
+            let message = if (other.module, other.name) != (import.module, import.name) {
+                format!(
+                    "imports `{}`, and {} imports `{}`: both would be the C function `{}`",
+                    named(import),
+                    shown(first),
+                    named(other),
+                    shown_name(symbol)
+                )
+            } else if first_type != ty {
+                format!(
                     "imports `{}` as func{ty}, but {} as func{first_type}; a C function has one type",
                     named(import),
                     shown(first)
+                )
+            } else {
+                continue;
+            };
+            return Err(CompileError::input(message).in_file(source.input.shown_path()));
+        }
+    }
+    Ok(())
+}
+
+/// Code that leaves bounds to guard pages needs them around each memory that it uses, and a module that
+/// checks bounds itself makes its memories without.
+fn check_bounds(sources: &[Source<'_>], bindings: &[Vec<Binding>]) -> Result<()> {
+    let checks = |at: usize| sources[at].has_software_bounds;
+    for (at, source) in sources.iter().enumerate().filter(|(at, _)| !checks(*at)) {
+        for (import, binding) in source.module.imports.iter().zip(&bindings[at]) {
+            let ExternType::Memory(ty) = import.ty else { continue };
+            let Some(maker) = maker_of_memory(sources, bindings, binding) else { continue };
+            if can_be_guarded(ty.address.flags(), ty.page_size_log2) && checks(maker) {
+                let maker = shown(&sources[maker]);
+                let message = format!(
+                    "imports `{}` and relies on guard pages, but {maker} was compiled with --bounds-checks=software",
+                    named(import)
                 );
-                return Err(CompileError::input(message).in_file(source.input.shown_path()));
+                return Err(CompileError::input(message)
+                    .hint("compile both with the same --bounds-checks")
+                    .in_file(source.input.shown_path()));
             }
         }
     }
     Ok(())
 }
 
-/// The search for an order in which everybody comes after those that they import from.
-struct Order<'p> {
-    sources: &'p [Source<'p>],
-    bindings: &'p [Vec<Binding>],
-    done: Vec<usize>,
-    /// Those whose imports are being looked at: each imports from the next.
-    open: Vec<usize>,
+/// The module that makes what `binding` says, a memory; others may only pass it on.
+fn maker_of_memory(sources: &[Source<'_>], bindings: &[Vec<Binding>], binding: &Binding) -> Option<usize> {
+    let mut binding = binding;
+    // A circle, which is an error of its own, is left in the end.
+    for _ in 0..=sources.len() {
+        let Binding::Export { module, export } = binding else { return None };
+        let exporter = &sources[module.index()].module;
+        let index = exporter.exports[export.index()].index as usize;
+        let is_memory = |import: &&(usize, &Import<'_>)| matches!(import.1.ty, ExternType::Memory(_));
+        let import = exporter.imports.iter().enumerate().filter(|pair| is_memory(&pair)).nth(index);
+        match import {
+            None => return Some(module.index()),
+            Some((position, _)) => binding = &bindings[module.index()][position],
+        }
+    }
+    None
 }
 
-impl<'p> Order<'p> {
-    /// As on the command line where imports allow it, but the main module last. Errors: there is none.
-    fn find(sources: &'p [Source<'p>], bindings: &'p [Vec<Binding>], main: usize) -> Result<Vec<usize>> {
-        let mut order = Self { sources, bindings, done: Vec::new(), open: Vec::new() };
-        for at in (0..sources.len()).filter(|at| *at != main).chain([main]) {
-            order.visit(at)?;
-        }
-        Ok(order.done)
+/// What each import became (`-v`), but for WASI's.
+fn say_bindings(sources: &[Source<'_>], bindings: &[Vec<Binding>], native: &NativeCode, console: &Console) {
+    if !console.is_verbose {
+        return;
     }
-
-    fn visit(&mut self, at: usize) -> Result<()> {
-        if self.done.contains(&at) {
-            return Ok(());
+    for (source, bindings) in sources.iter().zip(bindings) {
+        for (import, binding) in source.module.imports.iter().zip(bindings) {
+            let target = match binding {
+                Binding::Wasi => continue,
+                Binding::Host => "the host".to_owned(),
+                Binding::Undefined => "nothing; a call traps".to_owned(),
+                Binding::Export { module, .. } => {
+                    format!("the export of {}", shown(&sources[module.index()]))
+                }
+                Binding::C(symbol) => {
+                    let file = match native.function(symbol) {
+                        CFunction::Offered(file) | CFunction::Withheld(file, _) => file,
+                        CFunction::Missing => String::new(),
+                    };
+                    format!("the C function `{}` of {file}", shown_name(symbol))
+                }
+            };
+            console.verbose(|| format!("{}: {} is {target}", shown(source), named(import)));
         }
-        if let Some(start) = self.open.iter().position(|open| *open == at) {
-            return Err(self.cycle(&self.open[start..]));
-        }
-        self.open.push(at);
-        let bindings = self.bindings;
-        for binding in &bindings[at] {
-            if let Binding::Export { module, .. } = binding {
-                self.visit(module.index())?;
-            }
-        }
-        self.open.pop();
-        self.done.push(at);
-        Ok(())
-    }
-
-    fn cycle(&self, members: &[usize]) -> CompileError {
-        let names: Vec<_> = members.iter().chain(&members[..1]).map(|at| shown(&self.sources[*at])).collect();
-        CompileError::machine(format!("modules import from each other in a circle: {}", names.join(" -> ")))
-            .hint("a module can only import from one that is there before it: move what both need to a third")
     }
 }
 
@@ -388,6 +494,7 @@ fn named(import: &Import<'_>) -> String {
     format!("{}.{}", shown_name(import.module), shown_name(import.name))
 }
 
-fn shown(source: &Source<'_>) -> String {
+/// The module as messages name it.
+pub fn shown(source: &Source<'_>) -> String {
     source.input.shown_path().display().to_string()
 }

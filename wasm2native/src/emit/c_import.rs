@@ -7,16 +7,9 @@ use inkwell::values::{BasicMetadataValueEnum, BasicValueEnum, FunctionValue};
 
 use super::entry::{entry_builder, load_slots, pointer_params, store_slots, typed_function};
 use crate::env::ModuleEnv;
-use crate::env::symbol::typed_symbol;
 use crate::error::Result;
 use crate::wasm::FuncType;
 use w2n_abi::ValueType;
-
-/// The C function that provides an import: `m` and `f` become `m_f`, as the export `f` of a module with
-/// that prefix would be called.
-pub fn c_symbol(module_prefix: &str, name: &str) -> String {
-    typed_symbol(module_prefix, name)
-}
 
 /// Its C declaration, for messages: `int32_t m_f(w2n_instance_t *caller, int64_t a)`.
 pub fn c_prototype(symbol: &str, ty: &FuncType) -> String {

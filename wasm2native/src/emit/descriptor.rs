@@ -16,7 +16,7 @@ use crate::error::Result;
 use crate::options::BoundsChecks;
 use crate::wasm::{
     DataIndex, ElementIndex, ElementItems, ExternType, FuncIndex, GlobalIndex, GlobalType, Import, Limits,
-    MemoryIndex, Refinement, TableIndex, TableType,
+    MemoryIndex, Module, Refinement, TableIndex, TableType,
 };
 use w2n_abi::{
     ABI_VERSION, DataSegmentDescriptor, ElementSegmentDescriptor, ExportDescriptor, ExternDescriptor,
@@ -170,7 +170,7 @@ fn imports<'c>(env: &ModuleEnv<'c, '_>, settings: &EmitSettings<'_>) -> Result<C
         };
         let index = next_index[kind as usize];
         next_index[kind as usize] += 1;
-        let linked = linked_callback(env, import, binding)?;
+        let linked = linked_callback(env, env.module, import, binding)?;
         let ty = extern_type(env, &import.ty, extern_offset(env, &import.ty, index));
         elements.push(
             ConstStruct::new(env, size_of::<Descriptor>())
@@ -184,16 +184,17 @@ fn imports<'c>(env: &ModuleEnv<'c, '_>, settings: &EmitSettings<'_>) -> Result<C
     Ok(struct_slice(env, "imports", &elements))
 }
 
-/// The callback that is linked in for an import. The driver has checked that there is the function.
-fn linked_callback<'c>(
+/// The callback that is linked in for an import of `module`. The driver has checked that there is the function.
+pub(super) fn linked_callback<'c>(
     env: &ModuleEnv<'c, '_>,
+    module: &Module<'_>,
     import: &Import<'_>,
     binding: &Binding,
 ) -> Result<PointerValue<'c>> {
     Ok(match (binding, &import.ty) {
         (Binding::Wasi, _) => wasi_callback(env, import),
         (Binding::C(symbol), ExternType::Func(ty)) => {
-            let adaptor = emit_c_import(env, symbol, &env.module.types[ty.index()])?;
+            let adaptor = emit_c_import(env, symbol, &module.types[ty.index()])?;
             adaptor.as_global_value().as_pointer_value()
         }
         (Binding::Undefined, _) => emit_undefined_stub(env, import)?,

@@ -60,7 +60,7 @@ pub fn emit_host_entry<'c>(
     Ok(function)
 }
 
-/// One C function per exported function: `result prefix_name(instance, parameters…)`. The second and
+/// One C function per exported function: `result w2n_prefix__name(instance, parameters…)`. The second and
 /// further results are stored through pointers behind the parameters. After a trap the result is 0
 /// and the instance holds the trap until it is taken. A v128 is passed as C compilers pass `__m128i`.
 pub fn emit_typed_exports(env: &ModuleEnv<'_, '_>) -> Result<()> {

@@ -22,12 +22,14 @@ use inkwell::targets::TargetMachine;
 use crate::env::ModuleEnv;
 use crate::env::constant_table::Column;
 use crate::env::module_env::{EnvSettings, Part};
+pub use crate::env::symbol::{Symbols, mangled, typed_symbol};
 use crate::error::{CompileError, Result};
 use crate::options::{CodeOptions, OptLevel};
 use crate::translate::{keep_dead_loads, translate_function};
 use crate::wasm::{DefinedFuncIndex, Module};
-pub use c_import::{c_prototype, c_symbol};
-pub use program::{Binding, Program, ProgramModule, Role};
+pub use c_import::c_prototype;
+pub use program::{Binding, MainSymbol, Program, ProgramModule, Role};
+pub use start::emit_start_unit;
 
 /// Part of a Wasm module that becomes one LLVM module.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,7 +145,7 @@ fn emit_module_parts(env: &ModuleEnv<'_, '_>, settings: &EmitSettings<'_>) -> Re
     let descriptor = descriptor::emit_descriptor(env, settings, initialize)?;
     match settings.role {
         Role::Plugin => entry::emit_typed_exports(env),
-        Role::Main(program) => start::emit_main(env, program, descriptor),
+        Role::Main(program) => start::emit_main(env, program, Some(descriptor)),
         Role::Library => Ok(()),
     }
 }

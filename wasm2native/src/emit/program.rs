@@ -2,7 +2,7 @@
 //! code, the descriptor and `main` only say it.
 
 use crate::options::{PackedDir, Policy};
-use crate::wasm::{ExportIndex, ModuleIndex};
+use crate::wasm::{ExportIndex, Module, ModuleIndex};
 
 /// What a module becomes.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +35,15 @@ pub enum Binding {
     },
 }
 
+/// Whether `main` may give way to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MainSymbol {
+    /// It is the only one of an executable.
+    Only,
+    /// It is in an object, which may be linked as a module of another program.
+    Replaceable,
+}
+
 /// An executable.
 #[derive(Debug)]
 pub struct Program<'a> {
@@ -48,6 +57,8 @@ pub struct Program<'a> {
     pub policy: &'a Policy,
     /// What is packed into it.
     pub embedded: &'a [PackedDir],
+    /// What its `main` is among others.
+    pub main_symbol: MainSymbol,
 }
 
 /// A module of an executable.
@@ -57,9 +68,19 @@ pub struct ProgramModule<'a> {
     pub prefix: &'a str,
     /// What each import is bound to.
     pub bindings: &'a [Binding],
+    /// What it imports and exports.
+    pub module: &'a Module<'a>,
+    /// Whether there is an object of it already, which knows nothing of `bindings`.
+    pub is_compiled: bool,
 }
 
 impl Program<'_> {
+    /// Whether `main` and what it needs are to be in an object of their own: they go with the main module
+    /// otherwise, and say less.
+    pub fn needs_start_unit(&self) -> bool {
+        self.modules.iter().any(|module| module.is_compiled)
+    }
+
     /// Whether any of its modules imports from WASI.
     pub fn uses_wasi(&self) -> bool {
         self.modules.iter().any(|module| module.bindings.contains(&Binding::Wasi))

@@ -1,26 +1,48 @@
 //! `main` of an executable, and what it tells the runtime. See `rt/abi/src/start.rs`.
 
 use inkwell::GlobalVisibility;
+use inkwell::context::Context;
+use inkwell::module::{Linkage, Module as LlvmModule};
+use inkwell::targets::TargetMachine;
 use inkwell::values::{BasicMetadataValueEnum, GlobalValue, PointerValue, StructValue};
 use std::mem::{offset_of, size_of};
 
 use super::constant::{ConstStruct, byte_slice, private_constant, struct_slice};
-use super::{Binding, Program};
+use super::descriptor::linked_callback;
+use super::{Binding, MainSymbol, Program, ProgramModule};
 use crate::env::ModuleEnv;
 use crate::env::layout::Word;
+use crate::env::module_env::{EnvSettings, Part};
 use crate::env::symbol::Symbols;
 use crate::error::{CompileError, Result};
-use crate::options::{PackedDir, Policy};
+use crate::options::{CodeOptions, DebugInfo, PackedDir, Policy};
+use crate::wasm::Module;
 use w2n_abi::{
     ARCHIVE_ALIGN, DirGrant, EmbeddedDir, EnvGrant, ImportSource, Limits, LinkedModule, NONE, Slice,
     StartInfo, symbol,
 };
 
-/// Emits `int main(int argc, char **argv)`, which hands over to the runtime.
+/// An LLVM module with nothing but what starts a program some of whose modules are compiled already.
+pub fn emit_start_unit<'c>(
+    context: &'c Context,
+    program: &Program<'_>,
+    code: &CodeOptions,
+    machine: &TargetMachine,
+) -> Result<LlvmModule<'c>> {
+    // There is no Wasm code in it.
+    let (module, options) = (Module::default(), CodeOptions { debug_info: DebugInfo::None, ..code.clone() });
+    let settings = EnvSettings { module: &module, options: &options, prefix: "start", part: Part::Whole };
+    let env = ModuleEnv::new(context, "start", settings, machine);
+    emit_main(&env, program, None)?;
+    Ok(env.llvm)
+}
+
+/// Emits `int main(int argc, char **argv)`, which hands over to the runtime. `descriptor` is that of the main
+/// module, if it is in the same unit.
 pub fn emit_main<'c>(
     env: &ModuleEnv<'c, '_>,
     program: &Program<'_>,
-    descriptor: GlobalValue<'c>,
+    descriptor: Option<GlobalValue<'c>>,
 ) -> Result<()> {
     let info = emit_start_info(env, program, descriptor)?;
     let types = &env.types;
@@ -34,23 +56,27 @@ pub fn emit_main<'c>(
     let arguments: [BasicMetadataValueEnum; 3] = [params[0].into(), params[1].into(), info.into()];
     let status = builder.build_call(start, &arguments, "status")?.try_as_basic_value().unwrap_basic();
     builder.build_return(Some(&status))?;
+    if program.main_symbol == MainSymbol::Replaceable {
+        main.set_linkage(Linkage::WeakAny);
+    }
     Ok(())
 }
 
 fn emit_start_info<'c>(
     env: &ModuleEnv<'c, '_>,
     program: &Program<'_>,
-    descriptor: GlobalValue<'c>,
+    descriptor: Option<GlobalValue<'c>>,
 ) -> Result<PointerValue<'c>> {
     let policy = program.policy;
     type Info = StartInfo<Word>;
-    let entry = match env.module.entry_point(program.entry) {
+    let main = program.modules[program.main.index()].module;
+    let entry = match main.entry_point(program.entry) {
         Some(entry) => byte_slice(env, "entry", entry.name.as_bytes()),
-        None if program.entry.is_none() && env.module.is_start_alone() => (env.types.ptr.const_null(), 0),
+        None if program.entry.is_none() && main.is_start_alone() => (env.types.ptr.const_null(), 0),
         None => return Err(CompileError::internal("an executable without an entry point got this far")),
     };
     let value = ConstStruct::new(env, size_of::<Info>())
-        .slice(offset_of!(Info, modules), modules(env, program, descriptor))
+        .slice(offset_of!(Info, modules), modules(env, program, descriptor)?)
         .pointer(offset_of!(Info, wasi_init), wasi_init(env, program))
         .slice(offset_of!(Info, entry), entry)
         .slice(offset_of!(Info, dirs), dir_grants(env, policy))
@@ -65,12 +91,12 @@ fn emit_start_info<'c>(
     Ok(private_constant(env, "start_info", value.into(), align_of::<Info>() as u32).as_pointer_value())
 }
 
-/// All modules; that of `env` is the main module, whose `descriptor` was just made.
+/// All modules; `descriptor` is that of the main module, if it was just made.
 fn modules<'c>(
     env: &ModuleEnv<'c, '_>,
     program: &Program<'_>,
-    descriptor: GlobalValue<'c>,
-) -> (PointerValue<'c>, u64) {
+    descriptor: Option<GlobalValue<'c>>,
+) -> Result<(PointerValue<'c>, u64)> {
     type Linked = LinkedModule<Word>;
     let elements: Vec<_> = program
         .modules
@@ -78,14 +104,15 @@ fn modules<'c>(
         .enumerate()
         .map(|(position, module)| {
             let is_main = position == program.main.index();
-            let descriptor = if is_main { descriptor } else { foreign_descriptor(env, module.prefix) };
-            ConstStruct::new(env, size_of::<Linked>())
+            let descriptor = descriptor.filter(|_| is_main);
+            let descriptor = descriptor.unwrap_or_else(|| foreign_descriptor(env, module.prefix));
+            Ok(ConstStruct::new(env, size_of::<Linked>())
                 .pointer(offset_of!(Linked, module), descriptor.as_pointer_value())
-                .slice(offset_of!(Linked, sources), import_sources(env, module.bindings))
-                .finish()
+                .slice(offset_of!(Linked, sources), import_sources(env, module)?)
+                .finish())
         })
-        .collect();
-    struct_slice(env, "modules", &elements)
+        .collect::<Result<_>>()?;
+    Ok(struct_slice(env, "modules", &elements))
 }
 
 /// The descriptor of another module of the executable, by its name.
@@ -95,21 +122,34 @@ fn foreign_descriptor<'c>(env: &ModuleEnv<'c, '_>, prefix: &str) -> GlobalValue<
     descriptor
 }
 
-fn import_sources<'c>(env: &ModuleEnv<'c, '_>, bindings: &[Binding]) -> (PointerValue<'c>, u64) {
-    let elements: Vec<_> = bindings
+fn import_sources<'c>(
+    env: &ModuleEnv<'c, '_>,
+    module: &ProgramModule<'_>,
+) -> Result<(PointerValue<'c>, u64)> {
+    type Source = ImportSource<Word>;
+    let elements: Vec<_> = module
+        .module
+        .imports
         .iter()
-        .map(|binding| {
+        .zip(module.bindings)
+        .map(|(import, binding)| {
+            // What is compiled now has the callback in its descriptor.
+            let callback = match module.is_compiled {
+                true => linked_callback(env, module.module, import, binding)?,
+                false => env.types.ptr.const_null(),
+            };
             let (module, export) = match binding {
                 Binding::Export { module, export } => (module.0, export.0),
                 Binding::Host | Binding::Wasi | Binding::C(_) | Binding::Undefined => (NONE, NONE),
             };
-            ConstStruct::new(env, size_of::<ImportSource>())
-                .u32(offset_of!(ImportSource, module), module)
-                .u32(offset_of!(ImportSource, export), export)
-                .finish()
+            Ok(ConstStruct::new(env, size_of::<Source>())
+                .u32(offset_of!(Source, module), module)
+                .u32(offset_of!(Source, export), export)
+                .pointer(offset_of!(Source, callback), callback)
+                .finish())
         })
-        .collect();
-    struct_slice(env, "import_sources", &elements)
+        .collect::<Result<_>>()?;
+    Ok(struct_slice(env, "import_sources", &elements))
 }
 
 /// Only a program that imports from WASI pulls it in.

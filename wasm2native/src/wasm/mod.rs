@@ -10,6 +10,7 @@ mod index;
 mod matching;
 mod module;
 mod names;
+mod outline;
 mod parse;
 mod rec_group;
 mod refusal;
@@ -28,5 +29,6 @@ pub use module::{
     GlobalType, Import, Limits, MemoryType, Module, Refinement, SegmentMode, TableType, value_type,
     value_type_of_heap,
 };
+pub use outline::{module_of_outline, outline};
 pub use parse::parse;
 pub use rec_group::Identity;

@@ -1,0 +1,136 @@
+//! Nothing is left out without a word: outputs that lack `main` although their module could have one, plugins
+//! that nobody can instantiate, options that change nothing.
+//!
+//! The rule: what cannot be meant is an error, what may be meant is a warning.
+
+use super::check;
+use super::console::Console;
+use super::objects::ObjectModule;
+use super::program::{Source, shown};
+use crate::emit::Binding;
+use crate::error::{CompileError, Result, shown_name};
+use crate::options::{BoundsChecks, Options, OutputKind, Undefined};
+use w2n_abi::is_wasi_module;
+
+/// Imports that a message names.
+const MAX_NAMES: usize = 3;
+
+/// Whether an option was given that only a program has a use for.
+pub fn says_program(options: &Options) -> bool {
+    options.policy.says_something()
+        || !options.embed.is_empty()
+        || options.entry.is_some()
+        || options.undefined == Undefined::Trap
+}
+
+/// For an object, assembly or IR that gets no `main` because of `error`. Errors: it ought to have one.
+pub fn without_main(
+    source: &Source<'_>,
+    error: CompileError,
+    options: &Options,
+    console: &Console,
+) -> Result<()> {
+    let module = &source.module;
+    let entry = options.entry.as_deref();
+    let has_entry = module.entry_point(entry).is_some();
+    let no_entry = || check::no_entry_point(module, source.input, entry).in_file(source.input.shown_path());
+    if says_program(options) {
+        return Err(match has_entry {
+            true => error,
+            false => no_entry().hint(
+                "--dir, --env, limits, --embed-dir, --entry and --undefined are for programs, which have one",
+            ),
+        });
+    }
+    let wrong = module.imports.iter().filter(|import| is_wasi_module(import.module));
+    let wrong = wrong.filter_map(|import| Some((import, check::wasi_problem(module, import)?))).next();
+    match wrong {
+        // No link can mend that.
+        Some(_) if has_entry => Err(error),
+        Some((import, problem)) => {
+            let import = format!("{}.{}", shown_name(import.module), shown_name(import.name));
+            let message = format!("{}: imports `{import}` as {problem}", shown(source));
+            console
+                .warn(&message, "no program can have this module; a host may provide the import to a plugin");
+            Ok(())
+        }
+        None => {
+            let is_called_like_one = ["_start", "main"].iter().any(|name| module.export(name).is_some());
+            if has_entry {
+                console.warn(&error.to_string(), &open_hint(source, options));
+            } else if is_called_like_one {
+                console.warn(&no_entry().to_string(), "the output has no `main`, it is that of a library");
+            }
+            Ok(())
+        }
+    }
+}
+
+/// What to do with a program that is not all there.
+fn open_hint(source: &Source<'_>, options: &Options) -> String {
+    let missing = "the output has no `main`, since its imports are left open";
+    match options.output_kind {
+        OutputKind::Object => {
+            let object = source.input.path.with_extension("o");
+            let command = super::command_for(&object, "", None);
+            format!("{missing}; what provides them goes with it to the link: `{command} …`")
+        }
+        _ => format!("{missing}; -shared says that this is meant"),
+    }
+}
+
+/// A plugin has no WASI: what its host does not provide is missing when it is instantiated.
+pub fn of_plugin(source: &Source<'_>, bindings: &[Binding], console: &Console) {
+    let imports = source.module.imports.iter().zip(bindings);
+    let of_host =
+        imports.filter(|(import, binding)| is_wasi_module(import.module) && **binding == Binding::Host);
+    let names: Vec<_> = of_host.map(|(import, _)| shown_name(import.name)).collect();
+    if names.is_empty() {
+        return;
+    }
+    let more = if names.len() > MAX_NAMES { ", …" } else { "" };
+    let shown_names = names.iter().take(MAX_NAMES).cloned().collect::<Vec<_>>().join(", ");
+    let message = format!(
+        "{}: imports from WASI, which a plugin does not have ({shown_names}{more}): without a host that \
+         provides them it cannot be instantiated",
+        shown(source)
+    );
+    console.warn(
+        &message,
+        "an executable has WASI; a host gives w2n_instantiate a W2N_IMPORT_HOST_FUNC for each",
+    );
+}
+
+/// Options that change nothing for this output.
+pub fn of_options(options: &Options, console: &Console) {
+    let is_linked = matches!(options.output_kind, OutputKind::Executable | OutputKind::SharedLibrary);
+    let is_made_by_linker = is_linked || options.output_kind == OutputKind::Object;
+    let has_no_effect = [
+        ("-s", options.link.strip && !is_linked, "an object that is to be linked keeps its symbols"),
+        (
+            "--linker",
+            options.link.linker.is_some() && !is_made_by_linker,
+            "nothing is linked for this output",
+        ),
+        ("-L", !options.link.library_dirs.is_empty() && !is_linked, "nothing is linked for this output"),
+    ];
+    for (option, _, why) in has_no_effect.iter().filter(|(_, is_given, _)| *is_given) {
+        console.warn(&format!("{option} has no effect here: {why}"), "leave it out");
+    }
+}
+
+/// Code that is there already stays as it is.
+pub fn of_object(object: &ObjectModule, options: &Options, console: &Console) {
+    let code = &options.code;
+    let is_missing = [
+        (
+            "--bounds-checks=software",
+            code.bounds_checks == BoundsChecks::Software && !object.has_software_bounds(),
+        ),
+        ("--strict-traps", code.strict_traps && !object.has_strict_traps()),
+    ];
+    for (option, _) in is_missing.iter().filter(|(_, is_missing)| *is_missing) {
+        let message = format!("{}: was compiled without {option}, and stays so", object.input.path.display());
+        console.warn(&message, &format!("give {option} when it is compiled"));
+    }
+}
