@@ -24,10 +24,10 @@ const MIN_STACK_BYTES: usize = 16 << 10;
 const MAX_DEPTH: u32 = 4096;
 
 /// Stacks that a thread keeps for later.
-const MAX_FREE: usize = 32;
+const MAX_FREE: usize = 128;
 
 /// What the frames of a host function take that calls Wasm again, on a stack of which we know nothing.
-const HOST_FUNCTION_BYTES: usize = 16 << 10;
+const HOST_FUNCTION_BYTES: usize = 8 << 10;
 
 /// A call from the host into Wasm. Assembly reads and writes it.
 #[repr(C)]
