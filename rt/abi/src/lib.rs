@@ -16,6 +16,7 @@ mod start;
 pub mod symbol;
 mod trap;
 mod types;
+mod variables;
 mod wasi;
 
 pub use api::*;
@@ -28,6 +29,7 @@ pub use runtime::*;
 pub use start::*;
 pub use trap::*;
 pub use types::*;
+pub use variables::*;
 pub use wasi::{is_wasi_module, wasi_symbol_prefix};
 
 /// Version of everything in this crate. A runtime refuses a descriptor with another version.
