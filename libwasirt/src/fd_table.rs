@@ -1,8 +1,8 @@
 //! The guest's file descriptors: numbers of the guest, the host's files behind them, and their rights.
 //!
-//! Rule: the host's `O_NONBLOCK` is never what the guest set. Files we open always have it (opening a
-//! FIFO must not hang), stdio keeps what it was started with (it is shared with other processes); the
-//! guest's flag is kept here, and `fd/transfer.rs` waits or answers `AGAIN` accordingly.
+//! Rule: the host's `O_NONBLOCK` is what the guest set on files that it opened. Stdio keeps what it was
+//! started with (it is shared with other processes), and sockets always have it; for these two the guest's
+//! flag is kept here, and `fd/transfer.rs` waits or answers `AGAIN` accordingly.
 
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::fstat;
@@ -68,7 +68,12 @@ impl Descriptor {
     pub fn stdio(file: BorrowedFd<'static>, direction: Rights) -> Option<Self> {
         let file_type = file_type_of(file).ok()?;
         let transfer = Rights(Rights::FD_READ.0 | Rights::FD_WRITE.0);
-        let applicable = applicable_rights(file_type, file).without(Rights::MUTATING).without(transfer);
+        let applicable = match file_type {
+            // Nothing is opened or looked up through a stream, though it may be a directory.
+            FileType::Directory => Rights::STREAM,
+            _ => applicable_rights(file_type, file).without(Rights::MUTATING),
+        };
+        let applicable = applicable.without(transfer);
         let rights = Rights(applicable.0 | direction.0);
         Some(Self::new(File::Stdio(file), file_type, rights))
     }
@@ -199,6 +204,8 @@ pub fn applicable_rights(file_type: FileType, file: BorrowedFd<'_>) -> Rights {
 #[derive(Debug)]
 pub struct FdTable {
     slots: Vec<Option<Descriptor>>,
+    /// Numbers that nothing gets.
+    reserved: Vec<usize>,
     /// No slot below this one is free.
     first_free: usize,
     /// Descriptors that are open.
@@ -209,7 +216,7 @@ pub struct FdTable {
 
 impl Default for FdTable {
     fn default() -> Self {
-        Self { slots: Vec::new(), first_free: 0, open_count: 0, max_open: usize::MAX }
+        Self { slots: Vec::new(), reserved: Vec::new(), first_free: 0, open_count: 0, max_open: usize::MAX }
     }
 }
 
@@ -224,7 +231,8 @@ impl FdTable {
     /// table grows with the number of host files that are open, which the host limits.
     pub fn insert(&mut self, descriptor: Descriptor) -> Result<Fd, Errno> {
         self.check_room()?;
-        let free = (self.first_free..self.slots.len()).find(|&index| self.slots[index].is_none());
+        let is_free = |index: &usize| self.slots[*index].is_none() && !self.reserved.contains(index);
+        let free = (self.first_free..self.slots.len()).find(is_free);
         let index = free.unwrap_or(self.slots.len());
         let number = u32::try_from(index).map_err(|_| Errno::NFile)?;
         if index == self.slots.len() {
@@ -246,11 +254,17 @@ impl FdTable {
         self.open_count
     }
 
-    /// Gives `descriptor` the next number after all that are in use or reserved: for what the program
-    /// is started with, so that granted directories stand at 3 even where a standard stream is closed.
+    /// Gives `descriptor` the next number after all that were given out: for what the program is started
+    /// with. Without a descriptor the number is free.
     pub fn push(&mut self, descriptor: Option<Descriptor>) {
         self.open_count += usize::from(descriptor.is_some());
         self.slots.push(descriptor);
+    }
+
+    /// Takes the next number, as [`Self::push`], for nothing: it is closed, and no file will ever get it.
+    pub fn reserve(&mut self) {
+        self.reserved.push(self.slots.len());
+        self.slots.push(None);
     }
 
     /// The descriptor, or `BADF`.

@@ -3,14 +3,15 @@
 //! Rule: a grant that cannot be honoured ends the program before the guest runs; it is never skipped.
 
 use core::ffi::{c_char, c_void};
-use std::os::unix::ffi::OsStringExt;
+use std::ffi::OsStr;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::stdio;
 use w2n_abi::{
     DIR_VARIABLE, DirGrant, DirParts, ENV_VARIABLE, ESCAPES_VARIABLE, EmbeddedDir, EnvGrant, LISTEN_VARIABLE,
-    NO_LIMIT, PolicyWord, Slice, StartInfo, split_dir_grant,
+    NO_LIMIT, PolicyWord, Privilege, Slice, StartInfo, split_dir_grant,
 };
 
 use crate::context::Context;
@@ -116,14 +117,17 @@ pub struct Grants {
     pub embedded: Vec<Packed>,
     /// Directories, in the order of their descriptors.
     pub dirs: Vec<Dir>,
-    /// Addresses to listen on; their descriptors follow those of the directories.
-    pub listeners: Vec<Vec<u8>>,
+    /// Addresses to listen on; their descriptors follow those of the directories. `None` for one that this run
+    /// does not take, whose number stays closed.
+    pub listeners: Vec<Option<Vec<u8>>>,
     /// Whether escapes reach a terminal.
     pub escapes: Escapes,
     /// Descriptors that may be open at a time.
     pub max_fds: Option<usize>,
     /// What a run may do about it.
     pub word: PolicyWord,
+    /// Whether the program has rights that whoever chose its working directory lacks.
+    pub privilege: Privilege,
     /// What this run wants.
     pub run: RunVariables,
 }
@@ -133,13 +137,17 @@ impl Grants {
     /// The slices of `info` describe constant arrays; `argv` holds `argc` C strings.
     unsafe fn from_start_info(info: &StartInfo<Word>, argc: i32, argv: *const *const c_char) -> Self {
         let max_fds = info.limits.descriptors;
+        let privilege = match info.privilege {
+            0 => Privilege::OfCaller,
+            _ => Privilege::OfFile,
+        };
         // SAFETY: the caller vouches for the arrays and for the strings in them.
         unsafe {
             Self {
                 args: (0..argc.max(0) as usize).map(|index| c_bytes(*argv.add(index)).to_vec()).collect(),
                 env: elements::<EnvGrant<Word>>(&info.env)
                     .iter()
-                    .map(|grant| baked_variable(grant))
+                    .map(|grant| baked_variable(grant, privilege))
                     .collect(),
                 embedded: elements::<EmbeddedDir<Word>>(&info.embedded)
                     .iter()
@@ -152,16 +160,17 @@ impl Grants {
                 dirs: elements::<DirGrant<Word>>(&info.dirs).iter().map(|grant| baked_dir(grant)).collect(),
                 listeners: elements::<Slice<Word>>(&info.listeners)
                     .iter()
-                    .map(|address| elements::<u8>(address).to_vec())
+                    .map(|address| Some(elements::<u8>(address).to_vec()))
                     .collect(),
                 escapes: if info.allow_escapes == 0 { Escapes::Shown } else { Escapes::Passed },
                 max_fds: (max_fds != NO_LIMIT).then(|| usize::try_from(max_fds).unwrap_or(usize::MAX)),
                 word: PolicyWord::from_number(info.policy),
+                privilege,
                 run: RunVariables {
-                    dirs: host_variable(DIR_VARIABLE),
-                    env: host_variable(ENV_VARIABLE),
-                    listeners: host_variable(LISTEN_VARIABLE),
-                    escapes: host_variable(ESCAPES_VARIABLE),
+                    dirs: host_variable(DIR_VARIABLE.as_bytes()),
+                    env: host_variable(ENV_VARIABLE.as_bytes()),
+                    listeners: host_variable(LISTEN_VARIABLE.as_bytes()),
+                    escapes: host_variable(ESCAPES_VARIABLE.as_bytes()),
                 },
             }
         }
@@ -177,8 +186,8 @@ impl Grants {
                 self.env.extend(env.iter().map(|item| parse_variable(item)).collect::<Result<Vec<_>, _>>()?);
                 let dirs = split_list(&run.dirs.unwrap_or_default());
                 self.dirs.extend(dirs.iter().map(|item| parse_dir(item)).collect::<Result<Vec<_>, _>>()?);
-                self.listeners.extend(split_list(&run.listeners.unwrap_or_default()));
-                self.escapes = narrow::escapes(run.escapes.as_deref()).unwrap_or(self.escapes);
+                self.listeners.extend(split_list(&run.listeners.unwrap_or_default()).into_iter().map(Some));
+                self.escapes = narrow::escapes(run.escapes.as_deref())?.unwrap_or(self.escapes);
             }
             PolicyWord::Bound => narrow::narrow(&mut self, &run)?,
         }
@@ -200,7 +209,10 @@ impl Grants {
         add_stdio(&mut context);
         self.add_directories(&mut context)?;
         for address in &self.listeners {
-            context.fds.push(Some(Descriptor::socket(listen(address)?)));
+            match address {
+                Some(address) => context.fds.push(Some(Descriptor::socket(listen(address)?))),
+                None => context.fds.reserve(),
+            }
         }
         if let Some(max_fds) = self.max_fds {
             if context.fds.open_count() > max_fds {
@@ -233,9 +245,28 @@ impl Grants {
         }
         for (index, dir) in self.dirs.iter().enumerate() {
             if !is_hidden(&dir.guest, &self.dirs[index + 1..]) {
-                add_dir(context, dir)?;
+                self.add_dir(context, dir)?;
             }
         }
+        Ok(())
+    }
+
+    fn add_dir(&self, context: &mut Context, dir: &Dir) -> Result<(), Vec<u8>> {
+        if self.privilege == Privilege::OfFile && !dir.host.starts_with(b"/") {
+            let parts: [&[u8]; 3] = [
+                b"the granted directory `",
+                &dir.host,
+                b"` is relative, and the caller of a program with rights of its own chooses the working \
+                directory; build it with an absolute path",
+            ];
+            return Err(parts.concat());
+        }
+        let directory = open_dir(context.resolver, dir).map_err(|error| {
+            let reason = host_message(error);
+            [b"cannot open the granted directory `", dir.host.as_slice(), b"`: ", &reason].concat()
+        })?;
+        context.hint.dir_granted = true;
+        context.fds.push(Some(Descriptor::preopen(directory, dir.guest.clone(), dir.access)));
         Ok(())
     }
 }
@@ -247,8 +278,11 @@ fn add_stdio(context: &mut Context) {
         (stdio::stderr(), Rights::FD_WRITE),
     ];
     for (file, direction) in streams {
-        let descriptor = Descriptor::stdio(file, direction);
-        context.fds.push(descriptor.map(|descriptor| descriptor.with_escapes(context.escapes)));
+        match Descriptor::stdio(file, direction) {
+            Some(descriptor) => context.fds.push(Some(descriptor.with_escapes(context.escapes))),
+            // Nobody can tell what it is. A file of the guest's must not take its place.
+            None => context.fds.reserve(),
+        }
     }
 }
 
@@ -256,16 +290,6 @@ fn add_stdio(context: &mut Context) {
 fn same_name(one: &[u8], other: &[u8]) -> bool {
     let trim = |name: &[u8]| name.iter().rposition(|&byte| byte != b'/').map_or(0, |last| last + 1);
     one[..trim(one)] == other[..trim(other)]
-}
-
-fn add_dir(context: &mut Context, dir: &Dir) -> Result<(), Vec<u8>> {
-    let directory = open_dir(context.resolver, dir).map_err(|error| {
-        let reason = host_message(error);
-        [b"cannot open the granted directory `", dir.host.as_slice(), b"`: ", &reason].concat()
-    })?;
-    context.hint.dir_granted = true;
-    context.fds.push(Some(Descriptor::preopen(directory, dir.guest.clone(), dir.access)));
-    Ok(())
 }
 
 /// The directory, or the host's error number.
@@ -300,12 +324,15 @@ pub(crate) fn access(parts: &DirParts<'_>) -> Access {
     if parts.read_only { Access::ReadOnly } else { Access::ReadWrite }
 }
 
-/// `KEY=VALUE`
+/// `KEY=VALUE`, or `KEY` for the host's value, as `--env` has it.
 fn parse_variable(item: &[u8]) -> Result<Variable, Vec<u8>> {
-    let Some((key, value)) = split_variable(item) else {
-        return Err([b"W2N_ENV: `", item, b"` is not of the form KEY=VALUE"].concat());
-    };
-    Ok(Variable { key: key.to_vec(), value: Some(value.to_vec()), inherits: false })
+    if let Some((key, value)) = split_variable(item) {
+        return Ok(Variable { key: key.to_vec(), value: Some(value.to_vec()), inherits: false });
+    }
+    if item.contains(&b'=') {
+        return Err([b"W2N_ENV: `", item, b"` is not of the form KEY=VALUE or KEY"].concat());
+    }
+    Ok(Variable { key: item.to_vec(), value: host_variable(item), inherits: true })
 }
 
 /// Both sides of the first equals sign, if there is a name before it.
@@ -342,19 +369,21 @@ unsafe fn baked_dir(grant: &DirGrant<Word>) -> Dir {
 
 /// # Safety
 /// The slices of `grant` describe constant bytes.
-unsafe fn baked_variable(grant: &EnvGrant<Word>) -> Variable {
+unsafe fn baked_variable(grant: &EnvGrant<Word>, privilege: Privilege) -> Variable {
     // SAFETY: as the caller vouches.
     let (key, value) = unsafe { (elements::<u8>(&grant.key), elements::<u8>(&grant.value)) };
     let inherits = grant.inherit != 0;
-    let value = match inherits {
-        false => Some(value.to_vec()),
-        true => core::str::from_utf8(key).ok().and_then(host_variable),
+    let value = match (inherits, privilege) {
+        (false, _) => Some(value.to_vec()),
+        (true, Privilege::OfCaller) => host_variable(key),
+        // It would be the caller's. The C library's secure_getenv answers so, too.
+        (true, Privilege::OfFile) => None,
     };
     Variable { key: key.to_vec(), value, inherits }
 }
 
-fn host_variable(name: &str) -> Option<Vec<u8>> {
-    std::env::var_os(name).map(OsStringExt::into_vec)
+fn host_variable(name: &[u8]) -> Option<Vec<u8>> {
+    std::env::var_os(OsStr::from_bytes(name)).map(OsStringExt::into_vec)
 }
 
 /// What the host says about its error number.

@@ -13,6 +13,7 @@
 //! | `poll.rs`, `sock.rs` | `poll_oneoff`, `sock_*` |
 //! | `snapshot0.rs` | what of `wasi_unstable` differs |
 //! | `grants.rs`, `narrow.rs`, `listen.rs` | `w2n_wasi_init`: arguments, environment, directories, sockets |
+//! | `guest_name.rs` | when two names of directories are the same to a guest |
 //! | `embedded/` | directories that are packed into the executable |
 //! | `terminal.rs` | what of a guest's output a terminal may see |
 
@@ -26,6 +27,7 @@ pub mod fd;
 pub mod fd_table;
 pub mod grants;
 pub mod guest;
+mod guest_name;
 pub mod hint;
 pub mod host_call;
 mod listen;

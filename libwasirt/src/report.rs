@@ -31,6 +31,9 @@ pub fn describe(grants: &Grants) {
     let mut text = Vec::new();
     section(&mut text, b"packed directories", &grants.embedded, |text, packed| {
         text.extend_from_slice(&packed.guest);
+        if packed.archive.is_empty() {
+            text.extend_from_slice(b", empty");
+        }
     });
     section(&mut text, b"directories", &grants.dirs, push_dir);
     section(&mut text, b"environment", &grants.env, |text, variable| {
@@ -40,9 +43,8 @@ pub fn describe(grants: &Grants) {
             None => text.extend_from_slice(b" (not set here)"),
         }
     });
-    section(&mut text, b"listening sockets", &grants.listeners, |text, address| {
-        text.extend_from_slice(address);
-    });
+    let listeners: Vec<_> = grants.listeners.iter().flatten().collect();
+    section(&mut text, b"listening sockets", &listeners, |text, address| text.extend_from_slice(address));
     text.extend_from_slice(match grants.escapes {
         Escapes::Passed => b"terminal escapes: allowed\n",
         Escapes::Shown => b"terminal escapes: made visible\n",

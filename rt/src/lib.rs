@@ -2,8 +2,8 @@
 //!
 //! In the order in which a program meets them:
 //!
-//! 1. [`start`]: `main` of an executable, `policy`: what a run makes of the limits that were baked in;
-//!    [`api`]: the same for hosts that load modules.
+//! 1. [`start`]: `main` of an executable, `streams`, `variables`: what it was started with, `policy`: what a
+//!    run makes of the limits that were baked in; [`api`]: the same for hosts that load modules.
 //! 2. `link`: are these imports what the module asks for? `types`: when are two function types equal?
 //! 3. `instance`: allocates what the descriptor describes; `group`: who keeps whom alive.
 //! 4. `enter`, `activation`, `stack`, `thread`: onto a Wasm stack and back, and out to host functions.
@@ -41,10 +41,12 @@ mod segment;
 mod signal;
 mod stack;
 pub mod start;
+mod streams;
 mod table;
 mod text;
 mod thread;
 mod trap;
 mod types;
+mod variables;
 
 pub use api::{exit, host_error};

@@ -3,20 +3,18 @@
 //! The rule: a variable that cannot be understood ends the program before the guest runs. Directories,
 //! variables and sockets are libwasirt's (`grants.rs`), by the same rule.
 
-use core::ffi::CStr;
-use core::ffi::c_char;
-
 use w2n_abi::*;
 
 use crate::instance::slice;
 use crate::text::Text;
+use crate::variables::{self, value_of};
 use crate::{budget, deadline, stack};
 
 type HostStartInfo = StartInfo<HostPointer>;
 
 /// A limit: its variable, how it is written, and where it stands.
 struct LimitVariable {
-    name: &'static [u8],
+    name: &'static str,
     parse: fn(&[u8]) -> Option<u64>,
     example: &'static [u8],
     field: fn(&mut Limits) -> &mut u64,
@@ -24,25 +22,25 @@ struct LimitVariable {
 
 const LIMITS: [LimitVariable; 4] = [
     LimitVariable {
-        name: MAX_MEMORY_VARIABLE.as_bytes(),
+        name: MAX_MEMORY_VARIABLE,
         parse: parse_size,
         example: b"a size, such as 64M",
         field: |limits| &mut limits.memory_bytes,
     },
     LimitVariable {
-        name: STACK_SIZE_VARIABLE.as_bytes(),
+        name: STACK_SIZE_VARIABLE,
         parse: |text| parse_size(text).filter(|&size| size >= MIN_STACK_BYTES),
         example: b"a size of 64K or more",
         field: |limits| &mut limits.stack_bytes,
     },
     LimitVariable {
-        name: MAX_FDS_VARIABLE.as_bytes(),
+        name: MAX_FDS_VARIABLE,
         parse: parse_decimal,
         example: b"a number",
         field: |limits| &mut limits.descriptors,
     },
     LimitVariable {
-        name: TIMEOUT_VARIABLE.as_bytes(),
+        name: TIMEOUT_VARIABLE,
         parse: parse_duration,
         example: b"a time, such as 5, 1.5, 500ms or 2m",
         field: |limits| &mut limits.time_ns,
@@ -53,16 +51,24 @@ const LIMITS: [LimitVariable; 4] = [
 pub fn of_this_run(baked: &HostStartInfo, message: &mut Text) -> Option<HostStartInfo> {
     // SAFETY: plain data, of which the runtime may have a copy.
     let mut info = unsafe { core::ptr::read(baked) };
+    if privilege() == Privilege::OfFile {
+        // Who calls the program chooses the variables, but not what it may do with rights that are not theirs.
+        // Even a limit could make it fail half-way. The dynamic linker does the same with its variables.
+        info.privilege = Privilege::OfFile as u32;
+        info.policy = PolicyWord::Sealed as u32;
+        return Some(info);
+    }
+    variables::check(message)?;
     let baked_word = PolicyWord::from_number(baked.policy);
-    if let Some(value) = variable(POLICY_VARIABLE) {
+    if let Some(value) = value_of(POLICY_VARIABLE) {
         let known = PolicyWord::NAMES.iter().find(|(name, _)| name.as_bytes() == value);
         let Some((_, word)) = known else {
-            return refuse(message, POLICY_VARIABLE.as_bytes(), value, b"open, bound or sealed");
+            return refuse(message, POLICY_VARIABLE, value, b"open, bound or sealed");
         };
         info.policy = baked_word.max(*word) as u32;
     }
     for limit in &LIMITS {
-        let Some(value) = variable_of_bytes(limit.name) else { continue };
+        let Some(value) = value_of(limit.name) else { continue };
         let Some(given) = (limit.parse)(value) else {
             return refuse(message, limit.name, value, limit.example);
         };
@@ -70,12 +76,18 @@ pub fn of_this_run(baked: &HostStartInfo, message: &mut Text) -> Option<HostStar
         // Who may widen the policy may set a limit anew; others only tighten it.
         *field = if baked_word == PolicyWord::Open { given } else { given.min(*field) };
     }
-    info.help = u32::from(variable(HELP_VARIABLE).is_some_and(|value| value != b"0"));
+    info.help = u32::from(value_of(HELP_VARIABLE).is_some_and(|value| !matches!(value, b"" | b"0")));
     Some(info)
 }
 
-fn refuse<T>(message: &mut Text, name: &[u8], value: &[u8], wanted: &[u8]) -> Option<T> {
-    for part in [b"wasm2native: ", name, b": `", value, b"` is not ", wanted, b"\n"] {
+/// Whether the program has rights that its caller lacks.
+fn privilege() -> Privilege {
+    // SAFETY: only reads what the kernel said at the start.
+    if unsafe { libc::getauxval(libc::AT_SECURE) } == 0 { Privilege::OfCaller } else { Privilege::OfFile }
+}
+
+fn refuse<T>(message: &mut Text, name: &str, value: &[u8], wanted: &[u8]) -> Option<T> {
+    for part in [b"wasm2native: ", name.as_bytes(), b": `", value, b"` is not ", wanted, b"\n"] {
         message.push(part);
     }
     None
@@ -124,23 +136,5 @@ fn push_limit<'buffer>(text: &mut Text<'buffer>, limit: u64, push: fn(&mut Text<
     match limit {
         NO_LIMIT => text.push(b"unlimited"),
         limit => push(text, limit),
-    }
-}
-
-fn variable(name: &str) -> Option<&'static [u8]> {
-    variable_of_bytes(name.as_bytes())
-}
-
-/// The value of a variable of the host's, unless it is unset or empty.
-fn variable_of_bytes(name: &[u8]) -> Option<&'static [u8]> {
-    const NAME_BYTES: usize = 32;
-    let mut c_name = [0; NAME_BYTES];
-    c_name.get_mut(..name.len())?.copy_from_slice(name);
-    // SAFETY: the name ends in a NUL, being shorter than the array. The value stays: nobody here changes
-    // the environment, and the guest cannot.
-    unsafe {
-        let value: *const c_char = libc::getenv(c_name.as_ptr().cast());
-        let value = value.as_ref().map(|value| CStr::from_ptr(value).to_bytes())?;
-        (!value.is_empty()).then_some(value)
     }
 }

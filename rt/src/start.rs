@@ -13,9 +13,8 @@ use w2n_abi::*;
 
 use crate::api::{call_func, export_number, find_export, type_of};
 use crate::instance::{self, slice};
-use crate::policy;
 use crate::text::{Text, bytes};
-use crate::trap;
+use crate::{policy, streams, trap};
 
 /// Exit status when the program could not even start.
 const START_FAILED_STATUS: c_int = 1;
@@ -43,6 +42,14 @@ pub unsafe extern "C" fn w2n_start(
 ) -> c_int {
     // SAFETY: the compiler emits the call with valid constant data, and `argv` is that of `main`.
     unsafe {
+        if streams::open_missing().is_none() {
+            print(
+                libc::STDERR_FILENO,
+                b"wasm2native: a standard stream is closed, and there is no /dev/null\n",
+            );
+            return START_FAILED_STATUS;
+        }
+        unblock_faults();
         let mut buffer = [0; POLICY_BYTES];
         let mut text = Text::new(&mut buffer);
         let Some(info) = policy::of_this_run(&*info, &mut text) else {
@@ -73,6 +80,19 @@ pub unsafe extern "C" fn w2n_start(
             Ok(status) => status,
             Err(status) => finish(status, &report),
         }
+    }
+}
+
+/// Lets faults of the guest become traps where whoever started the program had blocked their signals, which
+/// a program inherits.
+fn unblock_faults() {
+    // SAFETY: an empty set is written before it is read.
+    unsafe {
+        let mut faults: libc::sigset_t = core::mem::zeroed();
+        libc::sigemptyset(&mut faults);
+        libc::sigaddset(&mut faults, libc::SIGSEGV);
+        libc::sigaddset(&mut faults, libc::SIGBUS);
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, &faults, null_mut());
     }
 }
 

@@ -4,6 +4,7 @@
 pub mod command;
 pub mod corpus;
 pub mod fault;
+pub mod granted;
 pub mod host;
 pub mod ir;
 pub mod loops;

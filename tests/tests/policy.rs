@@ -1,73 +1,15 @@
 //! What a program may use: baked in, and changed by a run, as the README's table has it.
 //!
 //! How: the programs of `fixtures/policy` say what they were given; each is built with some options and run
-//! with some variables, in a directory with `data/file`, `data/sub/inner` and `other/thing`.
+//! with some variables (`granted.rs`). What a run can make of directories under `bound` is in `bound.rs`.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use tempfile::TempDir;
-use w2n_tests::program::{Finished, build_c, compile, fixture, run};
-
-/// A built program, and the directory that it is run in.
-struct Program {
-    dir: TempDir,
-    executable: PathBuf,
-}
-
-impl Program {
-    fn new(name: &str, options: &[&str]) -> Self {
-        let dir = TempDir::new().unwrap();
-        for name in ["data/sub", "other"] {
-            std::fs::create_dir_all(dir.path().join(name)).unwrap();
-        }
-        for name in ["data/file", "data/sub/inner", "other/thing"] {
-            std::fs::write(dir.path().join(name), "text").unwrap();
-        }
-        let source = fixture("policy").join(name);
-        let executable = dir.path().join("program");
-        let mut module = source.clone();
-        if name.ends_with(".c") {
-            module = dir.path().join("guest.wasm");
-            build_c(&source, &[], &module).unwrap_or_else(|reason| panic!("{reason}"));
-        }
-        compile(&module, &executable, options).unwrap_or_else(|reason| panic!("{reason}"));
-        Self { dir, executable }
-    }
-
-    fn command(&self, variables: &[(&str, &str)]) -> Command {
-        let mut command = Command::new(&self.executable);
-        command.current_dir(self.dir.path()).envs(variables.iter().copied());
-        command
-    }
-
-    fn run(&self, variables: &[(&str, &str)]) -> Finished {
-        run(&mut self.command(variables), b"").unwrap()
-    }
-
-    /// What it prints with these variables; it must succeed.
-    #[track_caller]
-    fn prints(&self, variables: &[(&str, &str)]) -> String {
-        let finished = self.run(variables);
-        assert_eq!(finished.status, Some(0), "{}", String::from_utf8_lossy(&finished.stderr));
-        String::from_utf8(finished.stdout).unwrap()
-    }
-
-    /// It must be refused before it starts, with a message that has these words.
-    #[track_caller]
-    fn is_refused(&self, variables: &[(&str, &str)], words: &[&str]) {
-        let finished = self.run(variables);
-        let message = String::from_utf8(finished.stderr).unwrap();
-        assert_eq!(finished.status, Some(1), "{message}");
-        assert!(finished.stdout.is_empty(), "the guest ran");
-        for word in words {
-            assert!(message.contains(word), "no {word:?} in {message}");
-        }
-    }
-}
+use w2n_tests::granted::Program;
+use w2n_tests::program::run;
 
 #[test]
 fn a_plain_program_has_nothing_and_takes_what_a_run_grants() {
@@ -83,7 +25,21 @@ fn a_plain_program_has_nothing_and_takes_what_a_run_grants() {
         &["cannot open the granted directory `missing`", "No such file"],
     );
     program.is_refused(&[("W2N_DIR", "data::")], &["W2N_DIR", "HOST[::GUEST][:ro]"]);
-    program.is_refused(&[("W2N_ENV", "K")], &["W2N_ENV", "`K`", "KEY=VALUE"]);
+    program.is_refused(&[("W2N_ENV", "=K")], &["W2N_ENV", "`=K`", "KEY=VALUE"]);
+}
+
+#[test]
+fn a_variable_without_a_value_is_the_hosts() {
+    let program = Program::new("given.c", &["-O0"]);
+    assert_eq!(
+        program.prints(&[("W2N_ENV", "GIVEN,K=1"), ("GIVEN", "/h")]),
+        "variable GIVEN=/h\nvariable K=1\n"
+    );
+    assert_eq!(program.prints(&[("W2N_ENV", "GIVEN"), ("GIVEN", "")]), "variable GIVEN=\n");
+    assert_eq!(program.prints(&[("W2N_ENV", "UNSET_HERE")]), "", "as --env UNSET_HERE");
+    assert_eq!(program.prints(&[("W2N_ENV", "K=1,K"), ("K", "2")]), "variable K=2\n", "the later one");
+    let baked = Program::new("given.c", &["-O0", "--env", "K=1", "--policy=open"]);
+    assert_eq!(baked.prints(&[("W2N_ENV", "K"), ("K", "2")]), "variable K=2\n");
 }
 
 #[test]
@@ -93,6 +49,8 @@ fn a_plain_program_can_be_bound_by_a_run() {
     program
         .is_refused(&[("W2N_POLICY", "bound"), ("W2N_DIR", "data")], &["W2N_DIR", "`data`", "--policy=open"]);
     program.is_refused(&[("W2N_POLICY", "closed")], &["W2N_POLICY", "open, bound or sealed"]);
+    program.is_refused(&[("W2N_POLICY", "")], &["W2N_POLICY", "open, bound or sealed"]);
+    program.is_refused(&[("W2N_ALLOW_ESCAPES", "no")], &["W2N_ALLOW_ESCAPES: `no` is not 0 or 1"]);
 }
 
 #[test]
@@ -106,7 +64,7 @@ fn what_is_baked_in_is_the_most_a_run_can_have() {
         ("data", "directory /d: file sub\n"),
         ("data:ro", "directory /d read-only: file sub\n"),
         ("./data/../data/sub/", "directory /d/sub: inner\n"),
-        ("data/sub::/elsewhere:ro", "directory /elsewhere read-only: inner\n"),
+        ("data/sub::/d/sub:ro", "directory /d/sub read-only: inner\n"),
     ] {
         assert_eq!(program.prints(&[("W2N_DIR", dir), ("W2N_ENV", "")]), printed, "W2N_DIR={dir}");
     }
@@ -136,7 +94,7 @@ fn what_is_baked_in_is_the_most_a_run_can_have() {
 #[test]
 fn a_link_out_of_what_is_baked_in_is_not_within_it() {
     let program = Program::new("given.c", &["-O0", "--dir", "data"]);
-    std::os::unix::fs::symlink("../other", program.dir.path().join("data/out")).unwrap();
+    std::os::unix::fs::symlink("../other", program.dir().join("data/out")).unwrap();
     program.is_refused(&[("W2N_DIR", "data/out")], &["W2N_DIR"]);
 }
 
@@ -248,6 +206,7 @@ fn a_run_can_tighten_a_time_limit_and_set_one_where_there_is_none() {
     let program = Program::new("spin.wat", &["--sealed"]);
     times_out(&program, &[("W2N_TIMEOUT", "0.1")], &["longer than 100 ms"]);
     program.is_refused(&[("W2N_TIMEOUT", "soon")], &["W2N_TIMEOUT: `soon` is not a time"]);
+    program.is_refused(&[("W2N_TIMEOUT", "")], &["W2N_TIMEOUT: `` is not a time"]);
 }
 
 #[test]
@@ -325,8 +284,24 @@ fn a_socket_is_granted_and_serves() {
     assert_eq!(program.prints(&[]), "directory data: file sub\nsocket 4\n", "sockets follow directories");
     assert_eq!(program.prints(&[("W2N_TCPLISTEN", "")]), "directory data: file sub\n");
     program.is_refused(&[("W2N_TCPLISTEN", "127.0.0.1:1")], &["W2N_TCPLISTEN", "--tcplisten"]);
+    keeps_its_place(&address);
     let _taken = TcpListener::bind(&address).unwrap();
     program.is_refused(&[], &["cannot listen on", "in use"]);
+}
+
+/// A guest tells sockets apart by their order, so one that is left out leaves a gap, which no file fills.
+#[track_caller]
+fn keeps_its_place(address: &str) {
+    let other = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let program = Program::new("given.c", &["-O0", "--tcplisten", address, "--tcplisten", &other]);
+    assert_eq!(program.prints(&[]), "socket 3\nsocket 4\n");
+    let swapped = format!("{other},{address}");
+    assert_eq!(program.prints(&[("W2N_TCPLISTEN", &swapped)]), "socket 3\nsocket 4\n");
+    let help = program.prints(&[("W2N_TCPLISTEN", &swapped), ("W2N_HELP", "1")]);
+    let in_order = format!("listening sockets:\n  {address}\n  {other}\n");
+    assert!(help.contains(&in_order), "no {in_order} in {help}");
+    assert_eq!(program.prints(&[("W2N_TCPLISTEN", address)]), "socket 3\n");
+    assert_eq!(program.prints(&[("W2N_TCPLISTEN", &other)]), "socket 4\n");
 }
 
 fn connect(address: &str) -> TcpStream {

@@ -55,7 +55,25 @@ impl Node {
     }
 }
 
+/// A header that counts one node, and the node: a directory (kind 0) of no children.
+const EMPTY_ARCHIVE: &[u8] = &{
+    assert!(ArchiveKind::Directory as u32 == 0);
+    let mut bytes = [0; size_of::<ArchiveHeader>() + size_of::<ArchiveNode>()];
+    bytes[offset_of!(ArchiveHeader, node_count)] = 1;
+    bytes
+};
+
 impl Archive {
+    /// The archive of an empty directory.
+    pub fn empty(number: u32) -> Self {
+        Self::new(EMPTY_ARCHIVE, number)
+    }
+
+    /// Whether nothing is in it.
+    pub fn is_empty(&self) -> bool {
+        self.node_count() <= 1
+    }
+
     /// The archive in `bytes`; `number` tells several of one program apart.
     pub fn new(bytes: &'static [u8], number: u32) -> Self {
         Self { bytes, number }

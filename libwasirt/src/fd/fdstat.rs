@@ -48,7 +48,21 @@ pub fn fd_fdstat_set_flags(
     if flags.and(FdFlags::APPEND) != before.and(FdFlags::APPEND) {
         set_append(descriptor, flags)?;
     }
-    descriptor.nonblocking = flags.contains(FdFlags::NONBLOCK);
+    if flags.and(FdFlags::NONBLOCK) != before.and(FdFlags::NONBLOCK) {
+        set_nonblock(descriptor, flags)?;
+    }
+    Ok(())
+}
+
+/// Gives the descriptor, and the host's file if that is to have it, the `NONBLOCK` of `flags`.
+fn set_nonblock(descriptor: &mut Descriptor, flags: FdFlags) -> Result<(), Errno> {
+    let nonblocking = flags.contains(FdFlags::NONBLOCK);
+    if let (File::Owned(file), false) = (&descriptor.file, descriptor.is_socket()) {
+        let mut host_flags = fcntl_getfl(file)?;
+        host_flags.set(OFlags::NONBLOCK, nonblocking);
+        fcntl_setfl(file, host_flags)?;
+    }
+    descriptor.nonblocking = nonblocking;
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! `fd_read`, `fd_write`, `fd_pread`, `fd_pwrite`: one call of the host each, without a buffer of ours.
 //!
-//! Whether a call waits is decided here from the guest's `NONBLOCK` flag, whatever the host's flag is.
+//! Whether a call waits is up to the guest's `NONBLOCK` flag. Where the host's can be another (`fd_table.rs`
+//! says when), it is decided here.
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::AsRawFd;
@@ -195,8 +196,11 @@ pub(crate) fn transfer(
 ) -> Result<u32, Errno> {
     let raw_file = descriptor.host()?.as_raw_fd();
     let can_wait = descriptor.file_type != FileType::RegularFile;
+    // Other files know whether they wait, and tell apart what cannot be asked: a FIFO that has no writer yet
+    // is at its end, not "not ready".
+    let must_ask = can_wait && descriptor.nonblocking && matches!(descriptor.file, File::Stdio(_));
     loop {
-        if can_wait && descriptor.nonblocking && !is_ready(descriptor, direction)? {
+        if must_ask && !is_ready(descriptor, direction)? {
             return Err(Errno::Again);
         }
         // Linux transfers at most 2^31 - 4096 bytes in one call.

@@ -1,6 +1,7 @@
 //! `path_open`: the one way to a new descriptor for a file.
 //!
-//! Rule: nothing waits here. Files are opened with `O_NONBLOCK`, so that a FIFO does not hang the guest.
+//! Rule: what is opened waits as it would natively, and only then: a FIFO for its other end, unless `NONBLOCK`
+//! is asked for, or neither reading nor writing.
 
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{FileType as HostFileType, Mode, OFlags, PROC_SUPER_MAGIC, fstat, fstatfs};
@@ -33,7 +34,8 @@ const TRANSFER: Rights = Rights(Rights::FD_READ.0 | Rights::FD_WRITE.0);
 /// directory is read-only, and the file is to be created, truncated or written to. `LOOP`: a link that is
 /// not to be followed, or too many. `ISDIR`: a directory, for writing, whether `DIRECTORY` is asked for or
 /// not. `ACCES`: also what the host shows of its processes (`/proc`), for writing, or if no directory of it
-/// was granted. `NOENT`, `EXIST`, `NXIO`, `NAMETOOLONG`…: as the host. `MFILE`: as the host, or past
+/// was granted. `NXIO`: a FIFO that nobody reads, under `NONBLOCK`; without, a FIFO waits for its other end.
+/// `NOENT`, `EXIST`, `NAMETOOLONG`…: as the host. `MFILE`: as the host, or past
 /// `--max-fds`; then, and under `FAULT` (a pointer is out of bounds), nothing was opened or created.
 #[expect(clippy::too_many_arguments, reason = "The signature is WASI's.")]
 pub fn path_open(
@@ -80,7 +82,9 @@ impl Request {
         }
         let fd_flags = FdFlags::from_bits(fdflags).ok_or(Errno::Inval)?;
         let directions = Rights(rights_base).and(TRANSFER);
-        let mut host_flags = OFlags::NONBLOCK | OFlags::NOCTTY | fd_flags.to_host();
+        let mut host_flags = OFlags::NOCTTY | fd_flags.to_host();
+        let waits = directions != Rights::NONE && !fd_flags.contains(FdFlags::NONBLOCK);
+        host_flags.set(OFlags::NONBLOCK, !waits);
         host_flags |= match (directions.contains(Rights::FD_READ), directions.contains(Rights::FD_WRITE)) {
             (_, false) => OFlags::RDONLY,
             (false, true) => OFlags::WRONLY,

@@ -2,7 +2,9 @@
 //!
 //! Rule: no answer of this file lies outside the directory, whatever `..`, absolute links, magic links or
 //! renames by others are about; a path that leads out is `PERM`. The kernel does it (openat2); where it
-//! has no such call, or a sandbox denies it, a walk from component to component does, and fails closed.
+//! has no such call, or a sandbox denies it, a walk from component to component does, and fails closed. Only
+//! the last step can wait (for the other end of a FIFO), and only where the caller's flags let it: all others
+//! open directories, or places (`O_PATH`).
 
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, openat, openat2, readlinkat};
@@ -165,7 +167,7 @@ impl<'a> Walk<'a> {
                 return Ok(file);
             }
         }
-        // The path ended in a directory that stands open: `.`, `a/..`, or a link to such.
+        // The path ended in a directory that stands open: `.`, `a/..`, or a link to such. Nothing is waited for.
         Ok(openat(self.current(), ".", flags, mode)?)
     }
 

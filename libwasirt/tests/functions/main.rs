@@ -6,6 +6,7 @@ mod agreement;
 mod args;
 mod attacks;
 mod attributes;
+mod bound;
 mod clock;
 mod edges;
 mod failing_call;

@@ -1,6 +1,9 @@
 //! `path_open`: what is opened, made, cut, and every refusal; by both resolvers.
 
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
 
 use libwasirt::errno::Errno;
 use libwasirt::fd_table::Descriptor;
@@ -196,17 +199,75 @@ fn nothing_is_made_or_opened_when_the_number_cannot_be_stored() {
     assert!(guest.context.fds.get(Fd(0)).is_err());
 }
 
+fn make_fifo(path: &Path) {
+    assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+}
+
 #[test]
-fn a_fifo_does_not_hang() {
+fn a_fifo_opens_when_both_ends_are_there_unless_nonblock() {
+    let nonblock = FdFlags::NONBLOCK.0.into();
     for mut guest in guests() {
         let path = guest.host("fifo");
-        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
-        assert_eq!(guest.open("fifo", 0, Rights::FD_WRITE.0), Err(Errno::NxIo), "nobody reads");
-        let reader = guest.open("fifo", 0, READ).unwrap();
+        make_fifo(&path);
+        assert_eq!(
+            guest.open_at(DIR, 0, "fifo", 0, Rights::FD_WRITE.0, nonblock),
+            Err(Errno::NxIo),
+            "nobody reads"
+        );
+        let reader = guest.open_at(DIR, 0, "fifo", 0, READ, nonblock).unwrap();
         assert_eq!(guest.read(reader, 1), Ok(vec![]), "nobody writes");
         let writer = guest.open("fifo", 0, Rights::FD_WRITE.0).unwrap();
+        assert_eq!(guest.read(reader, 1), Err(Errno::Again), "somebody could write");
         guest.write(writer, b"x").unwrap();
         assert_eq!(guest.read(reader, 9), Ok(b"x".to_vec()));
+        for fd in [reader, writer] {
+            guest.close(fd).unwrap();
+        }
+        assert_eq!(fifo_with_other_end(&mut guest, &path), b"late");
+        let both = guest.open("fifo", 0, READ_WRITE).unwrap();
+        guest.write(both, b"y").unwrap();
+        assert_eq!(guest.read(both, 9), Ok(b"y".to_vec()));
+    }
+}
+
+/// Opens for reading while nobody writes; the writer comes later, and what it writes later still.
+fn fifo_with_other_end(guest: &mut Guest, path: &Path) -> Vec<u8> {
+    const MOMENT: Duration = Duration::from_millis(50);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(MOMENT);
+            let mut writer = std::fs::File::options().write(true).open(path).unwrap();
+            std::thread::sleep(MOMENT);
+            writer.write_all(b"late").unwrap();
+        });
+        let reader = guest.open("fifo", 0, READ).unwrap();
+        let text = guest.read(reader, 9).unwrap();
+        assert_eq!(guest.read(reader, 9), Ok(vec![]), "the writer has gone");
+        guest.close(reader).unwrap();
+        text
+    })
+}
+
+/// A FIFO where a path leads through it, or where nothing is transferred.
+#[test]
+fn nobody_waits_for_a_fifo_that_is_not_to_be_read_or_written() {
+    for mut guest in guests() {
+        make_fifo(&guest.host("fifo"));
+        guest.link_host("fifo", "link");
+        for (path, oflags, rights, error) in [
+            ("fifo/x", 0, READ, Errno::NotDir),
+            ("fifo/", 0, READ, Errno::NotDir),
+            ("fifo/..", 0, READ, Errno::NotDir),
+            ("fifo", OPEN_DIRECTORY, READ, Errno::NotDir),
+            ("link/", 0, READ, Errno::NotDir),
+            ("fifo", OPEN_CREATE | OPEN_EXCLUSIVE, READ_WRITE, Errno::Exist),
+        ] {
+            assert_eq!(guest.open(path, oflags, rights), Err(error), "{path}");
+        }
+        assert_eq!(guest.open_at(DIR, NO_FOLLOW, "link", 0, READ, 0), Err(Errno::Loop));
+        assert_eq!(guest.open_at(READ_ONLY_DIR, 0, "fifo", 0, Rights::FD_WRITE.0, 0), Err(Errno::RoFs));
+        guest.open("fifo", 0, 0).unwrap();
+        guest.stat(LOOKUP_SYMLINK_FOLLOW, "link").unwrap();
     }
 }
 

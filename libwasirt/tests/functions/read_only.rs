@@ -50,6 +50,9 @@ fn tree(resolver: Resolver) -> Guest {
     }
     let fifo = std::process::Command::new("mkfifo").arg(guest.host("fifo")).status();
     assert!(fifo.is_ok_and(|status| status.success()));
+    // Nobody waits for its other end: that stays open to the end of the tests.
+    let ends = std::fs::File::options().read(true).write(true).open(guest.host("fifo"));
+    std::mem::forget(ends.expect("opening both ends"));
     guest
 }
 

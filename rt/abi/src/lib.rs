@@ -17,6 +17,7 @@ mod start;
 pub mod symbol;
 mod trap;
 mod types;
+mod variables;
 mod wasi;
 
 pub use api::*;
@@ -30,6 +31,7 @@ pub use runtime::*;
 pub use start::*;
 pub use trap::*;
 pub use types::*;
+pub use variables::*;
 pub use wasi::{is_wasi_module, wasi_symbol_prefix};
 
 /// Version of everything in this crate. A runtime refuses a descriptor with another version.

@@ -36,6 +36,10 @@ pub struct StartInfo<P> {
     /// 1: print what the program may use, and run nothing. 0 in the executable; the runtime sets it in its
     /// copy, for `wasi_init` to see.
     pub help: u32,
+    /// [`Privilege`]. 0 in the executable, and set by the runtime, as `help` is.
+    pub privilege: u32,
+    /// Zero.
+    pub reserved: u32,
 }
 
 /// A module of an executable.
@@ -119,6 +123,18 @@ impl PolicyWord {
     }
 }
 
+/// Whether a program has rights that its caller lacks: then its variables and its working directory are not
+/// taken from the caller.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Privilege {
+    /// It may what its caller may.
+    #[default]
+    OfCaller = 0,
+    /// It is set-user-id, set-group-id or has capabilities of its file.
+    OfFile = 1,
+}
+
 /// `--dir HOST[::GUEST][:ro]`
 #[repr(C)]
 #[derive(Debug)]
@@ -173,36 +189,6 @@ pub struct EnvGrant<P> {
     /// Zero.
     pub reserved: u32,
 }
-
-/// Environment variable with directories granted at run time.
-pub const DIR_VARIABLE: &str = "W2N_DIR";
-
-/// Environment variable with environment granted at run time.
-pub const ENV_VARIABLE: &str = "W2N_ENV";
-
-/// Environment variable with addresses to listen on, granted at run time.
-pub const LISTEN_VARIABLE: &str = "W2N_TCPLISTEN";
-
-/// Environment variable: `1` lets escapes through to a terminal, `0` does not.
-pub const ESCAPES_VARIABLE: &str = "W2N_ALLOW_ESCAPES";
-
-/// Environment variable with a [`PolicyWord`].
-pub const POLICY_VARIABLE: &str = "W2N_POLICY";
-
-/// Environment variable that asks for the policy instead of a run.
-pub const HELP_VARIABLE: &str = "W2N_HELP";
-
-/// Environment variable for [`Limits::memory_bytes`].
-pub const MAX_MEMORY_VARIABLE: &str = "W2N_MAX_MEMORY";
-
-/// Environment variable for [`Limits::stack_bytes`].
-pub const STACK_SIZE_VARIABLE: &str = "W2N_STACK_SIZE";
-
-/// Environment variable for [`Limits::descriptors`].
-pub const MAX_FDS_VARIABLE: &str = "W2N_MAX_FDS";
-
-/// Environment variable for [`Limits::time_ns`].
-pub const TIMEOUT_VARIABLE: &str = "W2N_TIMEOUT";
 
 /// Smallest stack that Wasm code can run on.
 pub const MIN_STACK_BYTES: u64 = 64 << 10;
