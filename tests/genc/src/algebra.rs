@@ -83,7 +83,8 @@ pub fn stencil(mut rng: Rng, number: u32) -> Kernel {
         let target = names[rng.usize(0..3)];
         let source = names[rng.usize(0..3)];
         let (first, second) = (term(&mut rng, source), term(&mut rng, source));
-        let other = term(&mut rng, names[rng.usize(0..3)]);
+        let name = names[rng.usize(0..3)];
+        let other = term(&mut rng, name);
         let sign = ["+", "-"][rng.usize(0..2)];
         body += &match rng.u32(0..6) {
             0..=1 => format!("{target}[i][j] = {target}[i][j] {sign} H * ({first} - {second});\n"),
