@@ -129,7 +129,7 @@ fn of_body(rng: &mut Rng, number: u32, element: Element, [rows, columns]: [u32; 
     let parameters = if is_global { "int n" } else { "T a[N][M], T b[N][M], T c[N][M], T *x, T *y, int n" };
     let function = format!(
         "#define T {}\n#define N {rows}\n#define M {columns}\n#define H {factor}\n\
-         static NOINLINE void k{number}({parameters}) {{ {place}\n{body}\n}}\n\
+         NOINLINE void k{number}({parameters}) {{ {place}\n{body}\n}}\n\
          #undef T\n#undef N\n#undef M\n#undef H",
         element.name()
     );
