@@ -4,6 +4,11 @@ TRIPLE = $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 FUZZ_SECONDS ?= 60
 FUZZ_SEED ?= 1
+# What is generated: modules, c or csmith.
+FUZZ ?= modules
+fuzz_modules = -p w2n-fuzz -- --regress fixtures/regress
+fuzz_c = -p w2n-genc --
+fuzz_csmith = -p w2n-genc -- --csmith
 # Tests and benchmarks run the compiler that a user would run.
 export WASM2NATIVE ?= $(abspath $(TARGET_DIR))/release/wasm2native
 
@@ -41,8 +46,9 @@ bench: build ## speed against native code, wasmtime and wasm2c; BENCH="--instruc
 	@scripts/setup.sh test
 	cargo run --release -p w2n-bench -- $(BENCH)
 
-fuzz: build ## generated modules against another engine; FUZZ_SECONDS=60 FUZZ_SEED=1; failures go to fixtures/regress
-	cargo run --release -p w2n-fuzz -- --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED) --regress fixtures/regress
+fuzz: build ## FUZZ=modules (against another engine; failures go to fixtures/regress), c or csmith; FUZZ_SECONDS=60 FUZZ_SEED=1
+	@scripts/setup.sh test
+	cargo run --release $(fuzz_$(FUZZ)) --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
 
 install: build ## copy the compiler and its runtime below PREFIX (/usr/local)
 	scripts/install.sh "$(WASM2NATIVE)" "$(DESTDIR)$(PREFIX)" "$(TRIPLE)"

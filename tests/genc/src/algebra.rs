@@ -62,6 +62,53 @@ pub fn kernel(mut rng: Rng, number: u32) -> Kernel {
     let rows = rng.u32(5..=12);
     let columns = rows + rng.u32(0..=30);
     let body = BODIES[rng.usize(0..BODIES.len())];
+    of_body(&mut rng, number, element, [rows, columns], body)
+}
+
+/// A stencil of one type: neighbours in a row and in the row before, as finite differences have them.
+pub fn stencil(mut rng: Rng, number: u32) -> Kernel {
+    let types =
+        [Element::F64, Element::F64, Element::F64, Element::F32, Element::I32, Element::U64, Element::U8];
+    let element = types[rng.usize(0..types.len())];
+    let (rows, columns) = (rng.u32(3..6), rng.u32(12..48));
+    let (low, last) = (rng.u32(1..4), rng.u32(1..3));
+    let mut body = String::new();
+    for _ in 0..rng.u32(1..3) {
+        let row = ["[i]", "[i]", "[i - 1]", "[0]"];
+        let term = |rng: &mut Rng, name: &str| {
+            let column = ["j", "j", "j - 1", "j - 1", "j + 1"][rng.usize(0..5)];
+            format!("{name}{}[{column}]", row[rng.usize(0..4)])
+        };
+        let names = ["a", "b", "c"];
+        let target = names[rng.usize(0..3)];
+        let source = names[rng.usize(0..3)];
+        let (first, second) = (term(&mut rng, source), term(&mut rng, source));
+        let name = names[rng.usize(0..3)];
+        let other = term(&mut rng, name);
+        let sign = ["+", "-"][rng.usize(0..2)];
+        body += &match rng.u32(0..6) {
+            0..=1 => format!("{target}[i][j] = {target}[i][j] {sign} H * ({first} - {second});\n"),
+            2 => format!("{target}[i][j] = {first} {sign} {second};\n"),
+            3 => format!("{target}[i][j] = {first} * H {sign} {other};\n"),
+            4 => format!("{target}[i][j] = {target}[i][j - 1] * H {sign} {other};\n"),
+            _ => format!("t = t * H {sign} {first}; {target}[i][j] = {second} - t;\n"),
+        };
+    }
+    let high = match rng.u32(0..3) {
+        0 => "n + 2".to_owned(),
+        _ => format!("(M - {last})"),
+    };
+    let rows_loop = "T t = 1; for (int i = 1; i < N; i++)";
+    let columns_loop = match rng.u32(0..5) {
+        0 => format!("for (int j = {high} - 1; j >= {low}; j--)"),
+        _ => format!("for (int j = {low}; j < {high}; j++)"),
+    };
+    let text = format!("{rows_loop} {columns_loop} {{ {body} }} x[0] = t;");
+    of_body(&mut rng, number, element, [rows, columns], &text)
+}
+
+/// The kernel of that body.
+fn of_body(rng: &mut Rng, number: u32, element: Element, [rows, columns]: [u32; 2], body: &str) -> Kernel {
     let factor = match element.is_float() {
         true => format!("({})0.375", element.name()),
         false => format!("({})13", element.name()),
@@ -82,7 +129,7 @@ pub fn kernel(mut rng: Rng, number: u32) -> Kernel {
     let parameters = if is_global { "int n" } else { "T a[N][M], T b[N][M], T c[N][M], T *x, T *y, int n" };
     let function = format!(
         "#define T {}\n#define N {rows}\n#define M {columns}\n#define H {factor}\n\
-         static NOINLINE void k{number}({parameters}) {{ {place}\n{body}\n}}\n\
+         NOINLINE void k{number}({parameters}) {{ {place}\n{body}\n}}\n\
          #undef T\n#undef N\n#undef M\n#undef H",
         element.name()
     );

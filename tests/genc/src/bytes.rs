@@ -62,7 +62,7 @@ pub fn kernel(mut rng: Rng, number: u32) -> Kernel {
     let (source, target) = (format!("k{number}_s"), format!("k{number}_d"));
     let arrays = [(source.as_str(), Element::U8, 200), (target.as_str(), Element::U8, 800)];
     let function =
-        format!("static NOINLINE uint64_t k{number}(uint8_t *s, uint8_t *d, uint32_t n) {{\n{body}\n}}");
+        format!("NOINLINE uint64_t k{number}(uint8_t *s, uint8_t *d, uint32_t n) {{\n{body}\n}}");
     let call = |target: &str, length: u32| format!("fold(k{number}({source}, {target}, opaque({length})));");
     let calls = [
         call(&target, rng.u32(150..=190)),

@@ -8,6 +8,7 @@ use std::process::Command;
 
 use w2n_tests::program;
 
+use crate::csmith;
 use crate::setup::Guest;
 
 /// What each kernel printed.
@@ -15,6 +16,9 @@ pub type Hashes = BTreeMap<u32, String>;
 
 /// Seconds of processor time after which a compiler or a program hangs.
 const CPU_SECONDS: u32 = 60;
+
+/// Where Debian has the headers of csmith's programs.
+const CSMITH_HEADERS: [&str; 2] = ["-isystem", "/usr/include/csmith"];
 
 /// A module of more is made again without forced unrolling.
 const MAX_MODULE_BYTES: u64 = 120_000;
@@ -29,7 +33,7 @@ pub enum Failure {
 }
 
 /// Runs a command with a limit of processor time; what it printed. Errors say how it ended.
-fn run(command: &mut Command) -> Result<String, String> {
+pub fn run(command: &mut Command) -> Result<String, String> {
     let mut limited = Command::new("sh");
     limited.args(["-c", &format!("ulimit -t {CPU_SECONDS}; exec \"$@\""), "sh"]);
     limited.arg(command.get_program()).args(command.get_args());
@@ -43,8 +47,11 @@ fn run(command: &mut Command) -> Result<String, String> {
 }
 
 fn parse(output: &str) -> Hashes {
-    let lines = output.lines().filter_map(|line| line.split_once(' '));
-    lines.filter_map(|(number, hash)| Some((number.parse().ok()?, hash.to_owned()))).collect()
+    let kernel = |line: &str| {
+        let (number, hash) = line.split_once(' ')?;
+        Some((number.parse().ok()?, hash.to_owned()))
+    };
+    output.lines().filter_map(|line| kernel(line).or_else(|| csmith::checksum(line))).collect()
 }
 
 /// Runs `source` natively in `dir`. Errors: it is no program, which is a fault of the generator.
@@ -52,7 +59,7 @@ pub fn native(dir: &Path, source: &str) -> Result<Hashes, String> {
     let (path, executable) = (dir.join("program.c"), dir.join("native"));
     std::fs::write(&path, source).map_err(|error| format!("{}: {error}", path.display()))?;
     let mut clang = Command::new("clang-22");
-    clang.args(["-O1", "-ffp-contract=off", "-fno-math-errno", "-w"]);
+    clang.args(["-O1", "-ffp-contract=off", "-fno-math-errno", "-w"]).args(CSMITH_HEADERS);
     run(clang.arg(&path).arg("-o").arg(&executable).arg("-lm"))?;
     Ok(parse(&run(&mut Command::new(executable))?))
 }
@@ -63,7 +70,7 @@ pub fn guest(dir: &Path, guest: &Guest) -> Result<PathBuf, String> {
     let compile = |options: &[&str]| {
         let mut clang = Command::new("clang-22");
         clang.args(["--target=wasm32-wasi", "--no-wasm-opt", "-ffp-contract=off", "-fno-math-errno", "-w"]);
-        run(clang.args(options).arg(dir.join("program.c")).arg("-o").arg(&module))
+        run(clang.args(CSMITH_HEADERS).args(options).arg(dir.join("program.c")).arg("-o").arg(&module))
     };
     compile(&guest.options)?;
     let size = std::fs::metadata(&module).map_err(|error| format!("{}: {error}", module.display()))?.len();

@@ -130,7 +130,7 @@ fn function(
     number: u32,
     body: &str,
 ) -> String {
-    let mut text = format!("static NOINLINE uint64_t k{number}(uint32_t n");
+    let mut text = format!("NOINLINE uint64_t k{number}(uint32_t n");
     for array in arrays {
         let Place::View(base, _) = array.place else { continue };
         let global = globals.iter().find(|global| global.name == bases[base].name).expect("it is there");

@@ -5,6 +5,7 @@
 pub mod algebra;
 pub mod bytes;
 pub mod compare;
+pub mod csmith;
 pub mod expression;
 pub mod kernel;
 pub mod loops;

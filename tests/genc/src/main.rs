@@ -1,14 +1,14 @@
 //! `make fuzz FUZZ=c`: generated C against native code.
 //!
-//! `w2n-genc [--seconds N] [--seed S] [--enough N] [--floor N] [--failures N]`, or `w2n-genc --only PROGRAM`, or `w2n-genc --print PROGRAM`.
+//! `w2n-genc [--csmith] [--seconds N] [--seed S] [--enough N] [--floor N] [--failures N]`, or `w2n-genc --only PROGRAM`, or `w2n-genc --print PROGRAM`.
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use w2n_genc::program::Program;
-use w2n_genc::session::Session;
+use w2n_genc::session::{Generator, Session};
 
-const USAGE: &str = "usage: w2n-genc [--seconds N] [--seed S] [--enough N] [--floor N] [--failures N] | --only PROGRAM | --print PROGRAM";
+const USAGE: &str = "usage: w2n-genc [--csmith] [--seconds N] [--seed S] [--enough N] [--floor N] [--failures N] | --only PROGRAM | --print PROGRAM";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -28,8 +28,15 @@ fn run(args: &[String]) -> Result<(), String> {
         enough: u64::MAX,
         floor: 1,
         enough_failures: usize::MAX,
+        generator: Generator::Ours,
         only: None,
     };
+    let mut args = args;
+    if let Some((first, rest)) = args.split_first()
+        && first == "--csmith"
+    {
+        (session.generator, args) = (Generator::Csmith, rest);
+    }
     for pair in args.chunks(2) {
         let [option, value] = pair else { return Err(USAGE.to_owned()) };
         let number = value.parse::<u64>().map_err(|error| format!("{option} {value}: {error}"))?;

@@ -24,9 +24,10 @@ impl Program {
         let kernel = |number: u32| {
             let mut rng = Rng::with_seed(seed.wrapping_mul(1 << 20).wrapping_add(u64::from(number)));
             match rng.u32(0..100) {
-                0..=11 => algebra::kernel(rng, number),
-                12..=15 => bytes::kernel(rng, number),
-                16..=21 => recurrence::kernel(rng, number),
+                0..=7 => algebra::kernel(rng, number),
+                8..=11 => bytes::kernel(rng, number),
+                12..=17 => recurrence::kernel(rng, number),
+                18..=44 => algebra::stencil(rng, number),
                 _ => nest::kernel(rng, number),
             }
         };

@@ -54,7 +54,7 @@ pub fn kernel(mut rng: Rng, number: u32) -> Kernel {
     let high = if rng.bool() { "n".to_owned() } else { limit.to_string() };
     let start = rng.i32(-3000..3000);
     let function = format!(
-        "static NOINLINE uint64_t k{number}({} *o, uint32_t n) {{\n{ty} v = {start};\n\
+        "NOINLINE uint64_t k{number}({} *o, uint32_t n) {{\n{ty} v = {start};\n\
          for (uint32_t k = 0; k < {high}; k += {copies}) {{\n{body}}}\nreturn (uint64_t)v;\n}}",
         result.name()
     );

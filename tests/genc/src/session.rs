@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::compare::{self, Failure};
+use crate::csmith::{self, Outcome};
 use crate::program::Program;
 use crate::reduce::reduce;
 use crate::setup::{Guest, setups};
@@ -17,6 +18,15 @@ const SEEDS_PER_RUN: u64 = 1 << 24;
 
 /// Where failures go.
 const FAILURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/genc");
+
+/// Who makes the programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Generator {
+    /// This crate.
+    Ours,
+    /// csmith; a program counts as one kernel.
+    Csmith,
+}
 
 /// What a run is to do.
 #[derive(Debug)]
@@ -31,6 +41,8 @@ pub struct Session {
     pub floor: u64,
     /// Failures after which it ends.
     pub enough_failures: usize,
+    /// Whose programs.
+    pub generator: Generator,
     /// The only program, to see its failure again.
     pub only: Option<u64>,
 }
@@ -41,6 +53,8 @@ struct Total {
     programs: u64,
     kernels: u64,
     comparisons: u64,
+    /// Programs that take natively too long.
+    slow: u64,
     failures: Vec<String>,
 }
 
@@ -51,7 +65,7 @@ impl Session {
         if let Some(program) = self.only {
             let scratch = tempfile::tempdir().map_err(|error| error.to_string())?;
             let total = Mutex::new(Total::default());
-            run_program(program, scratch.path(), &total)?;
+            self.run_one(program, scratch.path(), &total)?;
             return self.verdict(total, start);
         }
         let (next, total) = (AtomicU64::new(0), Mutex::new(Total::default()));
@@ -61,7 +75,7 @@ impl Session {
                 let scratch = tempfile::tempdir().map_err(|error| error.to_string())?;
                 while start.elapsed() < self.time_limit && self.wants_more(&total) {
                     let seed = self.seed * SEEDS_PER_RUN + next.fetch_add(1, Ordering::Relaxed);
-                    run_program(seed, scratch.path(), &total)?;
+                    self.run_one(seed, scratch.path(), &total)?;
                 }
                 Ok(())
             };
@@ -74,11 +88,12 @@ impl Session {
     fn verdict(&self, total: Mutex<Total>, start: Instant) -> Result<(), String> {
         let total = total.into_inner().expect("no worker panics");
         println!(
-            "genc: seed {}: {} programs with {} kernels, {} comparisons equal, in {:.1} s",
+            "genc: seed {}: {} programs with {} kernels, {} comparisons equal, {} too slow, in {:.1} s",
             self.seed,
             total.programs,
             total.kernels,
             total.comparisons,
+            total.slow,
             start.elapsed().as_secs_f64()
         );
         if !total.failures.is_empty() {
@@ -86,6 +101,27 @@ impl Session {
         }
         if total.comparisons < self.floor {
             return Err(format!("only {} comparisons, the floor is {}", total.comparisons, self.floor));
+        }
+        Ok(())
+    }
+
+    fn run_one(&self, seed: u64, dir: &Path, total: &Mutex<Total>) -> Result<(), String> {
+        if self.generator == Generator::Ours {
+            return run_program(seed, dir, total);
+        }
+        let outcome = csmith::run(seed, dir, Path::new(FAILURES))?;
+        let mut total = total.lock().expect("no worker panics");
+        match outcome {
+            Outcome::Equal(comparisons) => {
+                total.programs += 1;
+                total.kernels += 1;
+                total.comparisons += comparisons;
+            }
+            Outcome::Slow => total.slow += 1,
+            Outcome::Failed(report) => {
+                println!("genc: {report}");
+                total.failures.push(report);
+            }
         }
         Ok(())
     }

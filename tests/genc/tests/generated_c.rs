@@ -49,6 +49,16 @@ fn kernels_do_what_native_code_does() {
 }
 
 #[test]
+fn programs_of_csmith_do_what_native_code_does() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_w2n-genc"));
+    command.args(["--csmith", "--seconds", "300", "--enough", "60", "--floor", "30", "--failures", "2"]);
+    let output = command.output().unwrap();
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert!(output.status.success(), "{said}");
+    println!("{said}");
+}
+
+#[test]
 fn a_run_below_its_floor_fails() {
     let (is_success, said) = genc(&[("--seconds", 0), ("--floor", 1)]);
     assert!(!is_success && said.contains("only 0 comparisons, the floor is 1"), "{said}");
