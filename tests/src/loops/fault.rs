@@ -222,9 +222,11 @@ impl FaultyPasses {
         let link = Link {
             kind: LinkKind::SharedLibrary,
             output: &output,
+            shown_output: &output,
             objects: &[path("module.o")],
             native: &[],
             archive: Some(&archive),
+            old_symbols: None,
             strip: Strip::Nothing,
             linker: None,
             temp_dir: &input.dir,

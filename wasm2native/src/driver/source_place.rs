@@ -1,12 +1,17 @@
 //! Where in a text a module is invalid. The validator knows an offset in the binary; the text is assembled
-//! once more, with DWARF line tables, which lead from there to line and column.
+//! once more, with DWARF line tables, which lead from there to line and column. Outside of functions the item
+//! of a section at the offset is counted, and so is the field.
 //!
 //! The rule: this is done after an error only, so that nobody pays for it who made none.
 
 use std::path::Path;
 
 use gimli::{ColumnType, DebugLine, DebugLineOffset, LittleEndian};
-use wasmparser::{Parser, Payload};
+use wasmparser::{FromReader, Parser, Payload, SectionLimited};
+use wast::Wat;
+use wast::core::{ModuleField, ModuleKind};
+use wast::parser::{ParseBuffer, parse};
+use wast::token::Span;
 use wat::GenerateDwarf;
 
 use super::input::{Input, place_of_error};
@@ -22,14 +27,15 @@ struct Place {
 /// Adds line and column and the line itself to an error about a module that was text.
 pub fn add(error: CompileError, input: &Input) -> CompileError {
     let (Some(text), Some(offset)) = (&input.text, error.offset_bytes()) else { return error };
-    match place_of(text, offset as u64) {
+    match place_in_function(text, offset as u64).or_else(|| place_of_field(text, &input.bytes, offset as u64))
+    {
         Some(place) => error.detail(place_of_error(&excerpt(text, place, input.shown_path()))),
         None => error,
     }
 }
 
 /// The place of what became the byte at `offset` of the binary, if it is in a function.
-fn place_of(text: &str, offset: u64) -> Option<Place> {
+fn place_in_function(text: &str, offset: u64) -> Option<Place> {
     let mut parser = wat::Parser::new();
     parser.generate_dwarf(GenerateDwarf::Lines);
     // Assembled again it is the same up to the code; DWARF comes in sections behind it.
@@ -66,6 +72,81 @@ fn place_of_address(debug_line: &[u8], address: u64) -> Option<Place> {
     best.map(|(_, place)| place)
 }
 
+/// Sections that are lists of what the text has as fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Type,
+    Import,
+    Func,
+    Table,
+    Memory,
+    Global,
+    Export,
+    Start,
+    Element,
+    Data,
+    Tag,
+}
+
+/// The place of the field that became the item at `offset` of the `binary`, outside of functions.
+fn place_of_field(text: &str, binary: &[u8], offset: u64) -> Option<Place> {
+    let (kind, number) = item_at(binary, offset)?;
+    let buffer = ParseBuffer::new(text).ok()?;
+    let Wat::Module(mut module) = parse::<Wat<'_>>(&buffer).ok()? else { return None };
+    // This makes fields of what is written inside of others, such as exports, and of types that are implied.
+    module.resolve().ok()?;
+    let ModuleKind::Text(fields) = &module.kind else { return None };
+    let (_, span) = fields.iter().filter_map(kind_of_field).filter(|(of, _)| *of == kind).nth(number)?;
+    let (line, column) = span.linecol_in(text);
+    Some(Place { line: line as u64 + 1, column: column as u64 + 1 })
+}
+
+fn kind_of_field(field: &ModuleField<'_>) -> Option<(Kind, Span)> {
+    Some(match field {
+        ModuleField::Type(field) => (Kind::Type, field.span),
+        ModuleField::Rec(field) => (Kind::Type, field.span),
+        ModuleField::Import(field) => (Kind::Import, field.span),
+        ModuleField::Func(field) => (Kind::Func, field.span),
+        ModuleField::Table(field) => (Kind::Table, field.span),
+        ModuleField::Memory(field) => (Kind::Memory, field.span),
+        ModuleField::Global(field) => (Kind::Global, field.span),
+        ModuleField::Export(field) => (Kind::Export, field.span),
+        ModuleField::Start(field) => (Kind::Start, field.span()),
+        ModuleField::Elem(field) => (Kind::Element, field.span),
+        ModuleField::Data(field) => (Kind::Data, field.span),
+        ModuleField::Tag(field) => (Kind::Tag, field.span),
+        ModuleField::Custom(_) => return None,
+    })
+}
+
+/// Of which kind the item at `offset` is, and which of them.
+fn item_at(binary: &[u8], offset: u64) -> Option<(Kind, usize)> {
+    let payloads = Parser::new(0).parse_all(binary).map_while(|payload| payload.ok());
+    let payload = payloads
+        .into_iter()
+        .find(|payload| payload.as_section().is_some_and(|(_, range)| range.contains(&offset)))?;
+    Some(match payload {
+        Payload::TypeSection(section) => (Kind::Type, number_of_item(section, offset)?),
+        Payload::ImportSection(section) => (Kind::Import, number_of_item(section, offset)?),
+        Payload::FunctionSection(section) => (Kind::Func, number_of_item(section, offset)?),
+        Payload::TableSection(section) => (Kind::Table, number_of_item(section, offset)?),
+        Payload::MemorySection(section) => (Kind::Memory, number_of_item(section, offset)?),
+        Payload::GlobalSection(section) => (Kind::Global, number_of_item(section, offset)?),
+        Payload::ExportSection(section) => (Kind::Export, number_of_item(section, offset)?),
+        Payload::StartSection { .. } => (Kind::Start, 0),
+        Payload::ElementSection(section) => (Kind::Element, number_of_item(section, offset)?),
+        Payload::DataSection(section) => (Kind::Data, number_of_item(section, offset)?),
+        Payload::TagSection(section) => (Kind::Tag, number_of_item(section, offset)?),
+        _ => return None,
+    })
+}
+
+/// The last item of a section that does not begin behind `offset`.
+fn number_of_item<'a, T: FromReader<'a>>(section: SectionLimited<'a, T>, offset: u64) -> Option<usize> {
+    let items = section.into_iter_with_offsets().map_while(|item| item.ok());
+    items.take_while(|(start, _)| *start <= offset).count().checked_sub(1)
+}
+
 /// The line as the assembler shows one that it does not understand.
 fn excerpt(text: &str, place: Place, path: &Path) -> String {
     let Place { line, column } = place;
@@ -83,7 +164,9 @@ mod tests {
     fn place(text: &str) -> Option<(u64, u64)> {
         let binary = wat::parse_str(text).expect("text");
         let error = crate::wasm::parse(&binary, "test").expect_err("an invalid module");
-        place_of(text, error.offset_bytes()? as u64).map(|place| (place.line, place.column))
+        let offset = error.offset_bytes()? as u64;
+        let place = place_in_function(text, offset).or_else(|| place_of_field(text, &binary, offset));
+        place.map(|place| (place.line, place.column))
     }
 
     #[test]
@@ -98,7 +181,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_no_function_has_no_place() {
-        assert_eq!(place("(module (global i32 (i64.const 1)))"), None);
+    fn errors_in_other_fields_are_placed_at_the_field() {
+        assert_eq!(place("(module\n (global i32 (i32.const 1))\n (global i32 (i64.const 1)))"), Some((3, 3)));
+        assert_eq!(place("(module (func (export \"a\"))\n (func)\n (export \"a\" (func 1)))"), Some((3, 3)));
+        assert_eq!(place("(module\n (func)\n (export \"b\" (func 7)))"), Some((3, 3)));
+        assert_eq!(place("(module (func (param i32))\n (start 0))"), Some((2, 9)));
+        assert_eq!(place("(module\n (memory 1)\n (data (i64.const 0) \"x\"))"), Some((3, 3)));
+        assert_eq!(place("(module\n (memory 2 1))"), Some((2, 3)));
     }
 }
