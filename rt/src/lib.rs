@@ -8,6 +8,7 @@
 //! 3. `instance`: allocates what the descriptor describes; `group`: who keeps whom alive.
 //! 4. `enter`, `stack`, `thread`: onto the Wasm stack and back, and out to host functions.
 //! 5. `memory`, `table`, `segment`: what compiled code calls; listed in `runtime`; `budget`: how much of it.
+//!    `loop_check`: loops that are run twice.
 //! 6. `signal`, `deadline`, `trap`, `backtrace`, `pc_map`, `text`: what happens when something goes wrong.
 //!
 //! The rule: nothing here computes an offset into an instance; all of them come from the descriptor.
@@ -28,6 +29,7 @@ mod group;
 mod instance;
 mod link;
 mod lock;
+mod loop_check;
 mod memory;
 mod pc_map;
 mod policy;
