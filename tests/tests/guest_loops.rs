@@ -2,8 +2,8 @@
 //!
 //! How: each program of `fixtures/regress/loops` prints the hashes of what its loops have left in memory. It is
 //! compiled natively, and to Wasm with each of the `clang:` lines of its first comment; that goes through the
-//! product at every level, with software checks too, and the output must be the native one. What our passes leave is
-//! verified meanwhile, checked loops must find nothing, and valgrind watches the compiler itself.
+//! product at every level, with software checks too, and the output must be the native one. What our passes
+//! leave is verified meanwhile, checked loops must find nothing, and valgrind watches the compiler itself.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -3,9 +3,9 @@
 //! How: generated loops run in wasmi, at -O0 and at -O2 and -O3, with arguments at the edges of the
 //! address space and of the memory; results, traps and every touched byte must be equal, and pages around the
 //! reservation stay as they were. What our passes leave is verified, and once more each loop is checked by
-//! `-C check-loops=1`, which must find nothing. With software checks the memory is compared after traps too, and what is
-//! behind its end is accessible, so that an access which was not checked shows. Then each part of the check
-//! is broken in turn, and this very test must notice.
+//! `-C check-loops=1`, which must find nothing. With software checks the memory is compared after traps too,
+//! and what is behind its end is accessible, so that an access which was not checked shows. Then each part of
+//! the check is broken in turn, and this very test must notice.
 
 use std::path::Path;
 use std::process::Command;

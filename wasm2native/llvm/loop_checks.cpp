@@ -1,13 +1,13 @@
 //! Loops that are run twice and compared.
 //!
-//!     entry:      ...                        entry:      check = begin()
-//!                 br loop                    reference:  the loop as it is, which no loop pass touches
-//!     loop:       i = phi ...         =>                 br i < n, reference, swap
-//!                 store                      swap:       what the reference has stored is taken back: swap(check)
-//!                 br i < n, loop, exit       loop:       the loop, for all passes that come
-//!     exit:       x = phi [last x]           exit:       x = phi [last x]
-//!                                                        failed = end(check, x differs from the reference's)
-//!                                                        br failed, trap, ...
+//!     entry:  ...                     entry:      check = begin()
+//!             br loop                 reference:  the loop as it is, which no loop pass touches
+//!     loop:   i = phi ...         =>              br i < n, reference, swap
+//!             store                   swap:       swap(check): what was stored is taken back
+//!             br i < n, loop, exit    loop:       the loop, for all passes that come
+//!     exit:   x = phi [last x]        exit:       x = phi [last x]
+//!                                                 failed = end(check, x differs from the reference's)
+//!                                                 br failed, trap, ...
 //!
 //! The reference runs first: where it traps the program is as it would be without all this, and where the other
 //! loop leaves to a trap, which the reference did not, the check has failed. Both begin with the same memory and the
@@ -111,7 +111,8 @@ private:
 bool mayRunTwice(const Instruction &instruction) {
     if (auto *call = dyn_cast<CallBase>(&instruction))
         return isa<IntrinsicInst>(call) && !call->isConvergent() && !call->cannotDuplicate() &&
-               (isa<MemIntrinsic>(call) || !call->mayWriteToMemory() || cast<IntrinsicInst>(call)->isAssumeLikeIntrinsic());
+               (isa<MemIntrinsic>(call) || !call->mayWriteToMemory() ||
+                cast<IntrinsicInst>(call)->isAssumeLikeIntrinsic());
     return !instruction.isAtomic() && !isa<FenceInst>(instruction);
 }
 
@@ -141,7 +142,8 @@ public:
         BasicBlock *fastEntry =
             SplitBlock(entry, entry->getTerminator(), &dominators, &loops, nullptr, "loop_check.entry");
         SmallVector<BasicBlock *, 8> blocks;
-        Loop *reference = cloneLoopWithPreheader(fastEntry, entry, &loop, copies, ".reference", &loops, &dominators, blocks);
+        Loop *reference = cloneLoopWithPreheader(fastEntry, entry, &loop, copies, ".reference", &loops, &dominators,
+                                                 blocks);
         remapInstructionsInBlocks(blocks, copies);
         reference->setLoopAlreadyUnrolled();
         addStringMetadataToLoop(reference, "llvm.loop.isvectorized", 1);
@@ -250,10 +252,12 @@ private:
         if (type->isPointerTy())
             return builder.CreateICmpNE(value, expected);
         Type *bits = builder.getIntNTy(type->getPrimitiveSizeInBits().getFixedValue());
-        Value *differs = builder.CreateICmpNE(builder.CreateBitCast(value, bits), builder.CreateBitCast(expected, bits));
+        Value *differs =
+            builder.CreateICmpNE(builder.CreateBitCast(value, bits), builder.CreateBitCast(expected, bits));
         if (!type->isFloatingPointTy())
             return differs;
-        Value *isNumber = builder.CreateOr(builder.CreateFCmpORD(value, value), builder.CreateFCmpORD(expected, expected));
+        Value *isNumber =
+            builder.CreateOr(builder.CreateFCmpORD(value, value), builder.CreateFCmpORD(expected, expected));
         return builder.CreateAnd(differs, isNumber);
     }
 
