@@ -58,7 +58,10 @@ fn build_passes() {
     let output = output.unwrap_or_else(|error| panic!("{llvm_config} cannot be run: {error}"));
     let flags = String::from_utf8_lossy(&output.stdout).into_owned();
     let mut build = cc::Build::new();
-    build.cpp(true).warnings(false).debug(false);
+    // The assertions of the headers stay on in what is ours, in every build: they cost next to nothing here. The
+    // library does without (`--assertion-mode` is off), and the layout of what it shares with us does not depend on
+    // `NDEBUG`, but on `LLVM_ENABLE_ABI_BREAKING_CHECKS` in its own configuration header.
+    build.cpp(true).warnings(false).debug(false).flag("-UNDEBUG");
     for flag in flags.split_whitespace() {
         // The headers of LLVM are not ours to be warned about.
         match flag.strip_prefix("-I") {

@@ -77,6 +77,7 @@ extern "C" {
 #define W2N_TRAP_NULL_REFERENCE 13u
 #define W2N_TRAP_NULL_FUNCTION_REFERENCE 14u
 #define W2N_TRAP_TIMEOUT 20u
+#define W2N_TRAP_LOOP_CHECK 21u
 
 /* Link errors: why a module could not be instantiated. */
 #define W2N_ERROR_UNKNOWN_IMPORT 0x101u

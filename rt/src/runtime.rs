@@ -8,6 +8,10 @@ use w2n_abi::{HostPointer, for_each_rt_function};
 /// The definitions under the names of [`w2n_abi::RtFunc`].
 #[allow(non_snake_case, reason = "the names are those of the list")]
 mod definition {
+    pub use crate::loop_check::{
+        w2n_loop_check_begin as LoopCheckBegin, w2n_loop_check_end as LoopCheckEnd,
+        w2n_loop_check_store as LoopCheckStore, w2n_loop_check_swap as LoopCheckSwap,
+    };
     pub use crate::memory::w2n_memory_grow as MemoryGrow;
     pub use crate::segment::w2n_elem_drop as ElemDrop;
     pub use crate::table::{
@@ -42,6 +46,7 @@ macro_rules! parameter {
 /// Integers have no sign in Wasm, but -1 is easier to answer as a signed one.
 macro_rules! func {
     (($($ty:ident),*) void) => { unsafe extern "C" fn($(parameter!($ty)),*) };
+    (($($ty:ident),*) ptr) => { unsafe extern "C" fn($(parameter!($ty)),*) -> HostPointer };
     (($($ty:ident),*) i32) => { unsafe extern "C" fn($(parameter!($ty)),*) -> u32 };
     (($($ty:ident),*) i64) => { unsafe extern "C" fn($(parameter!($ty)),*) -> i64 };
 }

@@ -55,6 +55,19 @@ fn inputs_that_are_no_module_are_named_for_what_they_are() {
 }
 
 #[test]
+fn choices_of_code_generation_have_names_and_values() {
+    let bench = Bench::new(ANSWER);
+    for (choice, texts) in [
+        ("check-loops=2", &["`2` is no value of `-C check-loops`", "it takes one of: 0, 1"][..]),
+        ("relaxed-simd=fast", &["`fast` is no value of `-C relaxed-simd`", "deterministic, native"]),
+        ("check-loops", &["-C check-loops: no such choice", "-C check-loops=1"]),
+        ("speed=9", &["-C speed=9: no such choice"]),
+    ] {
+        bench.fails(&["-C", choice, "app.wat"], 2, texts);
+    }
+}
+
+#[test]
 fn invalid_modules_are_placed() {
     let bench = Bench::new("(module (func) (func $wrong (result i32) i64.const 1))");
     bench.fails(

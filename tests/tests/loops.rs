@@ -2,21 +2,24 @@
 //!
 //! How: generated loops run in wasmi, at -O0 and at -O2 and -O3, with arguments at the edges of the
 //! address space and of the memory; results, traps and every touched byte must be equal, and pages around the
-//! reservation stay as they were. With software checks the memory is compared after traps too, and what is
-//! behind its end is accessible, so that an access which was not checked shows. Then each part of the check
-//! is broken in turn, and this very test must notice.
+//! reservation stay as they were. What our passes leave is verified, and once more each loop is checked by
+//! `-C check-loops=1`, which must find nothing. With software checks the memory is compared after traps too,
+//! and what is behind its end is accessible, so that an access which was not checked shows. Then each part of
+//! the check is broken in turn, and this very test must notice.
 
 use std::path::Path;
 use std::process::Command;
-use std::sync::Mutex;
+use std::sync::{LazyLock, Mutex};
 
 use fastrand::Rng;
+use tempfile::TempDir;
+use w2n_abi::TrapCode;
 use w2n_tests::corpus::run_to_end;
 use w2n_tests::host::Library;
 use w2n_tests::loops::canary::Canaries;
 use w2n_tests::loops::compare::{Stats, compare, compare_call};
 use w2n_tests::loops::engine::{Outcome, Runner, compile, only_module};
-use w2n_tests::loops::fault::{FAULTS, FaultyPasses, Input};
+use w2n_tests::loops::fault::{FAULTS, FaultyPasses, Input, Loops};
 use w2n_tests::loops::generate::{GuestLoop, Index, Memory};
 use w2n_tests::loops::text;
 use w2n_tests::program::compiler;
@@ -32,7 +35,7 @@ const CALLS: usize = 12;
 const MODULES: u64 = 3;
 
 fn options(opt_level: OptLevel, bounds_checks: BoundsChecks) -> CodeOptions {
-    CodeOptions { opt_level, bounds_checks, ..CodeOptions::default() }
+    CodeOptions { opt_level, bounds_checks, verify_passes: true, ..CodeOptions::default() }
 }
 
 fn draw_loops(seed: u64) -> Vec<GuestLoop> {
@@ -60,14 +63,17 @@ fn compare_module(seed: u64, memory: Memory) -> Result<Stats, String> {
     let bytes = text::module(&loops, memory);
     let mut runners = vec![("wasmi".to_owned(), Runner::wasmi(&bytes))];
     let mut all_canaries = Vec::new();
-    for (opt_level, bounds_checks) in [
-        (OptLevel::O0, BoundsChecks::Guard),
-        (OptLevel::O2, BoundsChecks::Guard),
-        (OptLevel::O3, BoundsChecks::Guard),
-        (OptLevel::O2, BoundsChecks::Software),
-        (OptLevel::O3, BoundsChecks::Software),
+    for (opt_level, bounds_checks, check_loops) in [
+        (OptLevel::O0, BoundsChecks::Guard, false),
+        (OptLevel::O2, BoundsChecks::Guard, false),
+        (OptLevel::O3, BoundsChecks::Guard, false),
+        (OptLevel::O2, BoundsChecks::Software, false),
+        (OptLevel::O3, BoundsChecks::Software, false),
+        (OptLevel::O2, BoundsChecks::Guard, true),
+        (OptLevel::O2, BoundsChecks::Software, true),
     ] {
-        let modules = compile(std::slice::from_ref(&bytes), &options(opt_level, bounds_checks))?;
+        let code = CodeOptions { check_loops, ..options(opt_level, bounds_checks) };
+        let modules = compile(std::slice::from_ref(&bytes), &code)?;
         let canaries = Canaries::new();
         let runner = runner(&modules[0], memory, bounds_checks);
         if is_guarded(memory, bounds_checks) {
@@ -75,7 +81,7 @@ fn compare_module(seed: u64, memory: Memory) -> Result<Stats, String> {
             assert!(canaries.enclose(base), "the memory is not between its canaries");
             all_canaries.push(canaries);
         }
-        runners.push((format!("{opt_level:?} {bounds_checks:?}"), runner));
+        runners.push((format!("{opt_level:?} {bounds_checks:?}, checked: {check_loops}"), runner));
     }
     let stats = compare(&loops, &mut runners, memory, CALLS, &mut Rng::with_seed(seed))?;
     match all_canaries.iter().all(Canaries::are_untouched) {
@@ -248,10 +254,41 @@ fn check_in_child(subject: usize, library: &Path, reference: &Path) -> Result<()
     run_to_end(&mut child).map(drop)
 }
 
-#[test]
-fn planted_faults_are_found() {
+/// The passes with faults in them, built once.
+static PASSES: LazyLock<(TempDir, FaultyPasses)> = LazyLock::new(|| {
     let dir = tempfile::tempdir().unwrap();
     let passes = FaultyPasses::build(dir.path()).unwrap_or_else(|reason| panic!("{reason}"));
+    (dir, passes)
+});
+
+/// Faults that change what a loop does, which a checked loop must notice by itself.
+const CHANGES: [&str; 2] = ["one iteration missing", "distance from the wrong member"];
+
+/// The subject that is checked.
+const CHECKED_SUBJECT: usize = 1;
+
+#[test]
+fn checked_loops_trap_where_the_passes_are_wrong() {
+    let (_, passes) = &*PASSES;
+    let dir = tempfile::tempdir().unwrap();
+    let subject = SUBJECTS[CHECKED_SUBJECT];
+    let input = Input::new(&subject.bytes(), subject.bounds_checks, dir.path()).unwrap();
+    let check = |fault: Option<&str>| {
+        let library =
+            passes.compile(&input, fault, Loops::Checked).unwrap_or_else(|why| panic!("{fault:?}: {why}"));
+        check_in_child(CHECKED_SUBJECT, &library, &input.reference).err()
+    };
+    assert_eq!(check(None), None, "{subject:?} without a fault");
+    for fault in CHANGES {
+        let reason = check(Some(fault)).unwrap_or_else(|| panic!("{fault}: nothing was noticed"));
+        assert!(reason.contains(TrapCode::LoopCheck.message()), "{fault}: {reason}");
+    }
+}
+
+#[test]
+fn planted_faults_are_found() {
+    let (_, passes) = &*PASSES;
+    let dir = tempfile::tempdir().unwrap();
     let mut inputs = Vec::new();
     for (number, subject) in SUBJECTS.iter().enumerate() {
         let dir = dir.path().join(number.to_string());
@@ -261,7 +298,8 @@ fn planted_faults_are_found() {
     // What is wrong with a subject, if anything is.
     let check = |fault: Option<&str>, subject: usize| {
         let input = &inputs[subject];
-        let library = passes.compile(input, fault).unwrap_or_else(|why| panic!("{fault:?}: {why}"));
+        let library =
+            passes.compile(input, fault, Loops::Unchecked).unwrap_or_else(|why| panic!("{fault:?}: {why}"));
         check_in_child(subject, &library, &input.reference).err()
     };
     for (number, subject) in SUBJECTS.iter().enumerate() {

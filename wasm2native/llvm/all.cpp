@@ -2,6 +2,10 @@
 //!
 //! The rule: names in anonymous namespaces are unique among all of these files.
 
+#ifdef NDEBUG
+#error "the assertions of the headers are part of what keeps the passes sound: see build.rs"
+#endif
+
 #include "address_group.cpp"
 #include "address_rewriter.cpp"
 #include "alias_versioning.cpp"
@@ -12,10 +16,12 @@
 #include "erase.cpp"
 #include "extended_indices.cpp"
 #include "huge_functions.cpp"
+#include "loop_checks.cpp"
 #include "pipeline.cpp"
 #include "processors.cpp"
 #include "remark.cpp"
 #include "removable_checks.cpp"
 #include "reroll.cpp"
 #include "shards.cpp"
+#include "verify.cpp"
 #include "wrap_versioning.cpp"

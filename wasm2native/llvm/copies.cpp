@@ -59,7 +59,7 @@ const SCEVAddRecExpr *Copies::advancing(Value *value) {
 }
 
 const SCEVAddRecExpr *Copies::findRecurrence(Value *value) const {
-    if (!evolution.isSCEVable(value->getType()) || evolution.getTypeSizeInBits(value->getType()) > 64)
+    if (!evolution.isSCEVable(value->getType()))
         return nullptr;
     auto *recurrence = dyn_cast<SCEVAddRecExpr>(evolution.getSCEV(value));
     if (!recurrence || recurrence->getLoop() != &loop)

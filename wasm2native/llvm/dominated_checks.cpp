@@ -19,7 +19,9 @@
 //! length was read after the old one. Both must be asked for: a guest can keep a length in a local, grow
 //! the memory, have an access checked with the new length and compare with the old one.
 //!
-//! Which access traps, and what was stored before, stays as it was: only branches that never trap go.
+//! Which access traps, and what was stored before, stays as it was: only branches that never trap go. A comparison is
+//! taken from its branch alone, which gets the constant that it always was; it is deleted, at the end, if nothing else
+//! uses it.
 
 #include "dominated_checks.h"
 

@@ -19,6 +19,12 @@ namespace {
 
 constexpr const char *kHugeFunctionsName = "huge-functions";
 
+/// Attribute of a function that is set aside: letters for what it had that does not go with it.
+constexpr const char *kSetAside = "w2n-set-aside";
+constexpr char kWasNoInline = 'n';
+constexpr char kWasForSize = 's';
+constexpr char kWasMinSize = 'm';
+
 /// The main loops of SQLite, QuickJS and GCC stay below 40,000 instructions.
 constexpr unsigned kHugeInstructions = 150'000;
 
@@ -35,7 +41,7 @@ FunctionPassManager cheapPasses() {
 
 } // namespace
 
-HugeFunctions::HugeFunctions(Module &module, FunctionAnalysisManager &analyses) {
+HugeFunctions::HugeFunctions(Module &module, FunctionAnalysisManager &analyses) : module(module) {
     for (Function &function : module) {
         if (function.getInstructionCount() > kHugeInstructions)
             setAside(function, analyses);
@@ -43,8 +49,19 @@ HugeFunctions::HugeFunctions(Module &module, FunctionAnalysisManager &analyses) 
 }
 
 HugeFunctions::~HugeFunctions() {
-    for (SetAside &aside : functions)
-        aside.function->setAttributes(aside.attributes);
+    for (Function &function : module) {
+        if (!function.hasFnAttribute(kSetAside))
+            continue;
+        StringRef attributes = function.getFnAttribute(kSetAside).getValueAsString();
+        function.removeFnAttr(Attribute::OptimizeNone);
+        if (!attributes.contains(kWasNoInline))
+            function.removeFnAttr(Attribute::NoInline);
+        if (attributes.contains(kWasForSize))
+            function.addFnAttr(Attribute::OptimizeForSize);
+        if (attributes.contains(kWasMinSize))
+            function.addFnAttr(Attribute::MinSize);
+        function.removeFnAttr(kSetAside);
+    }
 }
 
 void HugeFunctions::setAside(Function &function, FunctionAnalysisManager &analyses) {
@@ -55,7 +72,14 @@ void HugeFunctions::setAside(Function &function, FunctionAnalysisManager &analys
                << " instructions gets a few cheap passes only";
     });
     cheapPasses().run(function, analyses);
-    functions.push_back({&function, function.getAttributes()});
+    std::string attributes;
+    for (auto [kind, letter] : {std::pair(Attribute::NoInline, kWasNoInline),
+                                {Attribute::OptimizeForSize, kWasForSize},
+                                {Attribute::MinSize, kWasMinSize}}) {
+        if (function.hasFnAttribute(kind))
+            attributes += letter;
+    }
+    function.addFnAttr(kSetAside, attributes);
     // LLVM skips functions with `optnone`, which does not go with wishes about size.
     function.removeFnAttr(Attribute::OptimizeForSize);
     function.removeFnAttr(Attribute::MinSize);

@@ -1,11 +1,10 @@
 //! Functions too large for the whole pipeline.
 //!
 //! The rule to know: many passes take more than linear time, so beyond a size a function gets a few cheap
-//! passes instead of all; it is correct either way.
+//! passes instead of all; it is correct either way. Which functions these are is written on them: passes
+//! delete functions and replace them by others meanwhile.
 #pragma once
 
-#include "llvm/ADT/SmallVector.h"
-#include "llvm/IR/Attributes.h"
 #include "llvm/IR/PassManager.h"
 
 namespace w2n {
@@ -20,11 +19,7 @@ public:
 private:
     void setAside(llvm::Function &function, llvm::FunctionAnalysisManager &analyses);
 
-    struct SetAside {
-        llvm::Function *function;
-        llvm::AttributeList attributes;
-    };
-    llvm::SmallVector<SetAside, 2> functions;
+    llvm::Module &module;
 };
 
 } // namespace w2n

@@ -17,26 +17,33 @@
 #include "llvm/Passes/StandardInstrumentations.h"
 #include "llvm/Target/TargetMachine.h"
 #include "reroll.h"
+#include "verify.h"
 #include "wrap_versioning.h"
 
 using namespace llvm;
 
 namespace w2n {
 
-void addPasses(PassBuilder &builder) {
+void addPasses(PassBuilder &builder, const W2nPassOptions &options) {
+    Verification verification = options.verifiesPasses ? Verification::On : Verification::Off;
     // Behind GVN, so that equal indices are one value, and before what takes dead branches away.
-    builder.registerScalarOptimizerLateEPCallback(
-        [](FunctionPassManager &passes, OptimizationLevel) { passes.addPass(DominatedChecks()); });
-    builder.registerVectorizerStartEPCallback([](FunctionPassManager &passes, OptimizationLevel level) {
+    builder.registerScalarOptimizerLateEPCallback([=](FunctionPassManager &passes, OptimizationLevel) {
+        passes.addPass(Verified(DominatedChecks(), verification));
+    });
+    builder.registerVectorizerStartEPCallback([=](FunctionPassManager &passes, OptimizationLevel level) {
+        if (options.checksLoops)
+            passes.addPass(Verified(LoopChecks(options.loopChecks), verification));
         // At -O1 speed of compilation counts, at -Os and -Oz size: a loop is not copied.
         if (level != OptimizationLevel::O2 && level != OptimizationLevel::O3)
             return;
-        passes.addPass(WrapVersioning());
-        passes.addPass(AliasVersioning());
-        passes.addPass(Reroll());
+        passes.addPass(Verified(WrapVersioning(), verification));
+        passes.addPass(Verified(AliasVersioning(), verification));
+        passes.addPass(Verified(Reroll(), verification));
     });
-    builder.registerOptimizerLastEPCallback([](ModulePassManager &passes, OptimizationLevel, ThinOrFullLTOPhase) {
-        passes.addPass(createModuleToFunctionPassAdaptor(ExtendedIndices()));
+    builder.registerOptimizerLastEPCallback([=](ModulePassManager &passes, OptimizationLevel, ThinOrFullLTOPhase) {
+        passes.addPass(createModuleToFunctionPassAdaptor(Verified(ExtendedIndices(), verification)));
+        if (options.checksLoops)
+            passes.addPass(createModuleToFunctionPassAdaptor(Verified(LoopCheckStores(options.loopChecks), verification)));
     });
 }
 
@@ -68,12 +75,12 @@ PipelineTuningOptions tuning() {
     return options;
 }
 
-void optimise(Module &module, TargetMachine &machine, OptimizationLevel level) {
+void optimise(Module &module, TargetMachine &machine, OptimizationLevel level, const W2nPassOptions &options) {
     PassInstrumentationCallbacks callbacks;
     OptNoneInstrumentation skipSetAside(/*DebugLogging=*/false);
     skipSetAside.registerCallbacks(callbacks);
     PassBuilder builder(&machine, tuning(), std::nullopt, &callbacks);
-    addPasses(builder);
+    addPasses(builder, options);
     LoopAnalysisManager loops;
     FunctionAnalysisManager functions;
     CGSCCAnalysisManager components;
@@ -91,6 +98,8 @@ void optimise(Module &module, TargetMachine &machine, OptimizationLevel level) {
 
 } // namespace w2n
 
-extern "C" void w2n_optimise(LLVMModuleRef module, LLVMTargetMachineRef machine, W2nOptLevel level) {
-    w2n::optimise(*llvm::unwrap(module), *reinterpret_cast<llvm::TargetMachine *>(machine), w2n::levelOf(level));
+extern "C" void w2n_optimise(LLVMModuleRef module, LLVMTargetMachineRef machine, W2nOptLevel level,
+                             const W2nPassOptions *options) {
+    w2n::optimise(*llvm::unwrap(module), *reinterpret_cast<llvm::TargetMachine *>(machine), w2n::levelOf(level),
+                  *options);
 }

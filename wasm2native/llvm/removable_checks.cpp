@@ -25,16 +25,6 @@ namespace {
 /// Blocks that loop passes put between a loop and what it leaves to.
 constexpr unsigned kMaxBlocksBetween = 3;
 
-/// Whether control that leaves to `block` traps.
-bool trapsAt(const BasicBlock *block) {
-    for (unsigned steps = 0; block && steps <= kMaxBlocksBetween; ++steps) {
-        if (isa<UnreachableInst>(block->getTerminator()))
-            return true;
-        block = block->getSingleSuccessor();
-    }
-    return false;
-}
-
 /// Steps of 64-bit addresses for which the proof in address_group.cpp holds.
 bool isSmallStep(int64_t step) {
     return step > -(int64_t(1) << 31) && step < int64_t(1) << 31;
@@ -78,6 +68,15 @@ void addEnd(AddressGroup &group, Value *limit, uint64_t reach) {
 }
 
 } // namespace
+
+bool trapsAt(const BasicBlock *block) {
+    for (unsigned steps = 0; block && steps <= kMaxBlocksBetween; ++steps) {
+        if (isa<UnreachableInst>(block->getTerminator()))
+            return true;
+        block = block->getSingleSuccessor();
+    }
+    return false;
+}
 
 std::optional<RemovableChecks> findRemovableChecks(Loop &loop, SmallVectorImpl<AddressGroup> &groups,
                                                    ScalarEvolution &evolution) {

@@ -11,6 +11,9 @@
 
 namespace w2n {
 
+/// Whether control that leaves a loop to `block` traps.
+bool trapsAt(const llvm::BasicBlock *block);
+
 /// A way out of a loop, not at its end, that is taken where an address reaches past an end.
 struct RemovableCheck {
     llvm::BranchInst *branch;

@@ -30,6 +30,14 @@ macro_rules! for_each_rt_function {
             TableInit: "w2n_table_init" (instance: ptr, table: i32, segment: i32, destination: i64, source: i64, length: i64) -> i32 [];
             /// `elem.drop`: `(instance, segment index)`.
             ElemDrop: "w2n_elem_drop" (instance: ptr, segment: i32) -> void [];
+            /// Before a loop that is run twice (`-C check-loops=1`): the check, or null if there is no stack for it.
+            LoopCheckBegin: "w2n_loop_check_begin" () -> ptr [];
+            /// Before each store of either loop: `(check, address, length in bytes)`.
+            LoopCheckStore: "w2n_loop_check_store" (check: ptr, address: ptr, length: i64) -> void [];
+            /// Between the two: takes back what the first has stored. `(check)`.
+            LoopCheckSwap: "w2n_loop_check_swap" (check: ptr) -> void [];
+            /// Behind them: `(check, whether their values differ)`; trap code or 0.
+            LoopCheckEnd: "w2n_loop_check_end" (check: ptr, differs: i32) -> i32 [cold];
             /// Calls a host function on the host's stack: `(VmHostFunc, slots)`. Traps if it fails.
             HostCall: "w2n_host_call" (function: ptr, slots: ptr) -> void [];
         }

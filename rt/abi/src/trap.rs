@@ -20,6 +20,7 @@ macro_rules! for_each_trap_code {
             NullReference = 13, "null reference";
             NullFunctionReference = 14, "null function reference";
             Timeout = 20, "time limit exceeded";
+            LoopCheck = 21, "loop check failed: the optimiser has changed what a loop does";
         }
     };
 }

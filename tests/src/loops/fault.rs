@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use w2n_abi::{RtFunc, TrapCode};
 use wasm2native::backend::link::{Link, LinkKind, Strip};
 use wasm2native::backend::runtime::Bundle;
 use wasm2native::backend::target::DEFAULT_TRIPLE;
@@ -18,6 +19,18 @@ use crate::program::compiler;
 
 /// Names the fault that is on.
 const VARIABLE: &str = "W2N_PLANTED_FAULT";
+
+/// Is set where loops are checked.
+const CHECK_VARIABLE: &str = "W2N_CHECK_LOOPS";
+
+/// Whether loops are run twice, as for `-C check-loops=1`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loops {
+    /// Once, as users have them.
+    Unchecked,
+    /// Twice.
+    Checked,
+}
 
 /// A way to break a pass.
 #[derive(Clone, Copy, Debug)]
@@ -170,7 +183,12 @@ pub const FAULTS: &[Fault] = &[
         "member.distance + constant.getSExtValue()",
     ),
     fault("loads may pass stores", "copies.cpp", "isBefore != willBeBefore", "false"),
-    fault("rerolled steps too long", "reroll.cpp", "step / int64_t(factor);", "step;"),
+    fault(
+        "rerolled steps too long",
+        "reroll.cpp",
+        "copies.stepPerCopy(*recurrence);",
+        "copies.stepPerCopy(*recurrence) * factor;",
+    ),
 ];
 
 /// The passes as a plugin, with all faults in them and none turned on.
@@ -192,7 +210,7 @@ impl FaultyPasses {
         }
         plant(&mut texts)?;
         texts.push(("planted.h".to_owned(), PLANTED.to_owned()));
-        texts.push(("plugin.cpp".to_owned(), PLUGIN.to_owned()));
+        texts.push(("plugin.cpp".to_owned(), plugin()));
         for (name, text) in &texts {
             fs::write(dir.join(name), text).map_err(|error| format!("{name}: {error}"))?;
         }
@@ -200,17 +218,18 @@ impl FaultyPasses {
         let plugin = dir.join("faulty_passes.so");
         let mut cxx = Command::new("clang++-22");
         cxx.current_dir(dir).args(flags.split_whitespace());
-        cxx.args(["-O0", "-fPIC", "-DNDEBUG", "-w", "-shared", "plugin.cpp", "-o"]).arg(&plugin);
+        cxx.args(["-O0", "-fPIC", "-UNDEBUG", "-w", "-shared", "plugin.cpp", "-o"]).arg(&plugin);
         run_to_end(&mut cxx)?;
         Ok(Self { plugin })
     }
 
     /// Compiles `input` as a plugin, with the fault called `fault` or none; the shared object.
-    pub fn compile(&self, input: &Input, fault: Option<&str>) -> Result<PathBuf, String> {
+    pub fn compile(&self, input: &Input, fault: Option<&str>, loops: Loops) -> Result<PathBuf, String> {
         let path = |name: &str| input.dir.join(name);
         let mut opt = Command::new("opt-22");
         opt.arg(format!("-load-pass-plugin={}", self.plugin.display()));
         opt.args(["-passes=default<O2>", "-indvars-widen-indvars=false"]).env_remove(VARIABLE);
+        opt.env_remove(CHECK_VARIABLE).envs((loops == Loops::Checked).then_some((CHECK_VARIABLE, "1")));
         opt.envs(fault.map(|fault| (VARIABLE, fault)));
         run_to_end(opt.arg(&input.bitcode).arg("-o").arg(path("optimised.bc")))?;
         let mut llc = Command::new("llc-22");
@@ -325,11 +344,24 @@ inline bool isPlanted(const char *fault) {
 }
 "#;
 
-const PLUGIN: &str = r#"
-#include "planted.h"
-#include "all.cpp"
-#include "llvm/Plugins/PassPlugin.h"
-extern "C" LLVM_ATTRIBUTE_WEAK llvm::PassPluginLibraryInfo llvmGetPassPluginInfo() {
-    return {LLVM_PLUGIN_API_VERSION, "w2n", "1", [](llvm::PassBuilder &builder) { w2n::addPasses(builder); }};
+/// The plugin's own source: it verifies after each pass, and checks loops if told to.
+fn plugin() -> String {
+    let symbols = [
+        RtFunc::LoopCheckBegin,
+        RtFunc::LoopCheckStore,
+        RtFunc::LoopCheckSwap,
+        RtFunc::LoopCheckEnd,
+        RtFunc::Trap,
+    ];
+    let symbols = symbols.map(|func| format!("\"{}\"", func.symbol())).join(", ");
+    let stack_overflow = TrapCode::StackOverflow as u32;
+    let prelude = "#include \"planted.h\"\n#include \"all.cpp\"\n#include \"llvm/Plugins/PassPlugin.h\"\n";
+    let add = format!(
+        "bool checks = std::getenv(\"{CHECK_VARIABLE}\");\n\
+         w2n::addPasses(builder, {{true, checks, {{{symbols}, {stack_overflow}}}}});"
+    );
+    format!(
+        "{prelude}extern \"C\" LLVM_ATTRIBUTE_WEAK llvm::PassPluginLibraryInfo llvmGetPassPluginInfo() {{\n\
+         return {{LLVM_PLUGIN_API_VERSION, \"w2n\", \"1\", [](llvm::PassBuilder &builder) {{\n{add}\n}}}};\n}}\n"
+    )
 }
-"#;

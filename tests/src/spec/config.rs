@@ -90,6 +90,7 @@ impl Config {
             opt_level: self.opt_level,
             bounds_checks: self.bounds_checks,
             relaxed_simd,
+            verify_passes: true,
             ..CodeOptions::default()
         }
     }

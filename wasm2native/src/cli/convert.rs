@@ -105,6 +105,7 @@ fn output_kind(arguments: &Arguments) -> Result<OutputKind> {
 }
 
 fn code(arguments: &Arguments, output_kind: OutputKind) -> Result<CodeOptions> {
+    let choices = code_choices(&arguments.code_choices)?;
     Ok(CodeOptions {
         opt_level: match arguments.opt_level {
             Some(Level::O0) => OptLevel::O0,
@@ -124,29 +125,52 @@ fn code(arguments: &Arguments, output_kind: OutputKind) -> Result<CodeOptions> {
             (false, false) => DebugInfo::PcMap,
         },
         strict_traps: arguments.strict_traps,
-        relaxed_simd: relaxed_simd(&arguments.code_choices)?,
+        relaxed_simd: choices.relaxed_simd,
+        check_loops: choices.check_loops,
+        verify_passes: choices.verify_passes,
         keep_ir_names: output_kind == OutputKind::LlvmIr,
     })
 }
 
-/// `-C relaxed-simd=HOW`, the only choice that `-C` knows; the last one counts.
-fn relaxed_simd(choices: &[String]) -> Result<RelaxedSimd> {
-    let mut relaxed_simd = RelaxedSimd::default();
+/// What `-C` chooses.
+#[derive(Default)]
+struct CodeChoices {
+    relaxed_simd: RelaxedSimd,
+    check_loops: bool,
+    verify_passes: bool,
+}
+
+/// `-C NAME=VALUE`, of which the last one of a name counts.
+fn code_choices(choices: &[String]) -> Result<CodeChoices> {
+    let mut chosen = CodeChoices::default();
     for choice in choices {
-        relaxed_simd = match choice.split_once('=') {
-            Some(("relaxed-simd", "deterministic")) => RelaxedSimd::Deterministic,
-            Some(("relaxed-simd", "native")) => RelaxedSimd::Native,
-            Some(("relaxed-simd", value)) => {
-                return Err(CompileError::usage(format!("`{value}` is no value of `-C relaxed-simd`"))
-                    .hint("it takes one of: deterministic, native"));
+        let Some((name, value)) = choice.split_once('=') else { return Err(no_such_choice(choice)) };
+        match name {
+            "relaxed-simd" => {
+                let values = [("deterministic", RelaxedSimd::Deterministic), ("native", RelaxedSimd::Native)];
+                chosen.relaxed_simd = value_of(name, value, &values)?;
             }
-            _ => {
-                return Err(CompileError::usage(format!("-C {choice}: no such choice"))
-                    .hint("write -C relaxed-simd=native or -C relaxed-simd=deterministic"));
-            }
-        };
+            "check-loops" => chosen.check_loops = value_of(name, value, &[("0", false), ("1", true)])?,
+            // For the tests of the compiler itself, so the help does not name it.
+            "verify-passes" => chosen.verify_passes = value_of(name, value, &[("0", false), ("1", true)])?,
+            _ => return Err(no_such_choice(choice)),
+        }
     }
-    Ok(relaxed_simd)
+    Ok(chosen)
+}
+
+fn value_of<T: Copy>(name: &str, value: &str, values: &[(&str, T)]) -> Result<T> {
+    let found = values.iter().find(|(known, _)| *known == value).map(|(_, meaning)| *meaning);
+    found.ok_or_else(|| {
+        let known: Vec<_> = values.iter().map(|(known, _)| *known).collect();
+        CompileError::usage(format!("`{value}` is no value of `-C {name}`"))
+            .hint(format!("it takes one of: {}", known.join(", ")))
+    })
+}
+
+fn no_such_choice(choice: &str) -> CompileError {
+    CompileError::usage(format!("-C {choice}: no such choice"))
+        .hint("write -C relaxed-simd=native, -C relaxed-simd=deterministic or -C check-loops=1")
 }
 
 fn checked_module_name(name: String) -> Result<String> {

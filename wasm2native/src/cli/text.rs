@@ -46,6 +46,7 @@ Code:
   --bounds-checks=HOW   guard: guard pages (default); software: a compare before each access
   --strict-traps        after every trap all earlier stores have happened, and no later one
   -C relaxed-simd=HOW   deterministic: the same results on every machine (default); native: the fastest
+  -C check-loops=1      run each loop a second time as it was and trap where the results part, to report a bug
 
 What an executable is made of:
   --embed-dir HOST[::GUEST]  a directory that is packed into it, read-only

@@ -250,7 +250,7 @@ fn optimised<'c>(
     if artifact != Artifact::Object && code.debug_info != DebugInfo::Full {
         strip_debug_info(&llvm);
     }
-    tools.timing.measure(Phase::Optimise, || optimise(&llvm, machine, code.opt_level));
+    tools.timing.measure(Phase::Optimise, || optimise(&llvm, machine, code));
     if artifact == Artifact::Object && code.debug_info != DebugInfo::None {
         expose_functions(&llvm, |symbol| pc_map::is_mapped(symbol, settings.prefix));
     }
