@@ -2,6 +2,7 @@
 //!
 //! The rule: names in anonymous namespaces are unique among all of these files.
 
+#include "access_locations.cpp"
 #include "address_group.cpp"
 #include "address_rewriter.cpp"
 #include "alias_versioning.cpp"
@@ -12,6 +13,7 @@
 #include "extended_indices.cpp"
 #include "huge_functions.cpp"
 #include "pipeline.cpp"
+#include "promotion.cpp"
 #include "remark.cpp"
 #include "removable_checks.cpp"
 #include "reroll.cpp"

@@ -1,7 +1,7 @@
 //! Functions too large for the whole pipeline.
 //!
-//! The rule to know: many passes take more than linear time, so beyond a size a function gets a few cheap
-//! passes instead of all; it is correct either way.
+//! The rule to know: many passes take more than linear time, so a function beyond a size, or of a shape that they
+//! are slow with, gets a few cheap passes instead of all; it is correct either way.
 #pragma once
 
 #include "llvm/ADT/SmallVector.h"
@@ -18,7 +18,7 @@ public:
     ~HugeFunctions();
 
 private:
-    void setAside(llvm::Function &function, llvm::FunctionAnalysisManager &analyses);
+    void setAside(llvm::Function &function, llvm::FunctionPassManager cheap, llvm::FunctionAnalysisManager &analyses);
 
     struct SetAside {
         llvm::Function *function;
