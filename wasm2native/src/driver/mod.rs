@@ -7,6 +7,7 @@ mod check;
 mod compile;
 pub mod console;
 mod embed;
+mod function_names;
 mod hints;
 mod input;
 mod native;
@@ -32,6 +33,7 @@ use crate::options::{DebugInfo, Options, OutputKind};
 use crate::wasm::{self, Module, ModuleIndex, TypeIds};
 use compile::{ModuleJob, Tools, compile_objects, compile_to_bytes};
 use console::Console;
+use function_names::name_functions;
 use input::Input;
 use native::NativeCode;
 use output::Output;
@@ -193,6 +195,9 @@ impl Run<'_> {
         console.verbose(|| command.shown());
         self.progress.set(Work::Linking);
         tools.timing.measure(Phase::Link, || self.finish(&command))?;
+        if kind != LinkKind::Relocatable && !options.link.strip {
+            name_functions(&destination, modules)?;
+        }
         output.place(&destination, temp_files)
     }
 
