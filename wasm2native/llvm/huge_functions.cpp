@@ -30,7 +30,10 @@ constexpr unsigned kManyPhis = 10'000;
 /// all: this is the most of n * n, summed over all values, that is left to LLVM.
 constexpr uint64_t kManyComparisons = 500'000;
 
-enum class Shape { Ordinary, Large, Entangled };
+/// Beyond this, code generation takes as long.
+constexpr uint64_t kTooManyComparisons = 4'000'000;
+
+enum class Shape { Ordinary, Large, Entangled, Hopeless };
 
 uint64_t comparisons(Function &function) {
     DenseMap<Value *, uint64_t> counts;
@@ -57,7 +60,10 @@ Shape shapeOf(Function &function) {
     unsigned phis = 0;
     for (BasicBlock &block : function)
         phis += range_size(block.phis());
-    if (phis > kManyPhis || comparisons(function) > kManyComparisons)
+    uint64_t compared = comparisons(function);
+    if (compared > kTooManyComparisons)
+        return Shape::Hopeless;
+    if (phis > kManyPhis || compared > kManyComparisons)
         return Shape::Entangled;
     return function.getInstructionCount() > kHugeInstructions ? Shape::Large : Shape::Ordinary;
 }
@@ -82,10 +88,20 @@ FunctionPassManager cheapPasses(Shape shape) {
 
 } // namespace
 
+void leaveAlone(Function &function) {
+    // LLVM skips functions with `optnone`, which does not go with wishes about size.
+    function.removeFnAttr(Attribute::OptimizeForSize);
+    function.removeFnAttr(Attribute::MinSize);
+    function.addFnAttr(Attribute::OptimizeNone);
+    function.addFnAttr(Attribute::NoInline);
+}
+
 HugeFunctions::HugeFunctions(Module &module, FunctionAnalysisManager &analyses) {
     for (Function &function : module) {
         Shape shape = function.hasOptNone() ? Shape::Ordinary : shapeOf(function);
-        if (shape != Shape::Ordinary)
+        if (shape == Shape::Hopeless)
+            leaveAlone(function);
+        else if (shape != Shape::Ordinary)
             setAside(function, cheapPasses(shape), analyses);
     }
 }
@@ -104,11 +120,7 @@ void HugeFunctions::setAside(Function &function, FunctionPassManager cheap, Func
     });
     cheap.run(function, analyses);
     functions.push_back({&function, function.getAttributes()});
-    // LLVM skips functions with `optnone`, which does not go with wishes about size.
-    function.removeFnAttr(Attribute::OptimizeForSize);
-    function.removeFnAttr(Attribute::MinSize);
-    function.addFnAttr(Attribute::OptimizeNone);
-    function.addFnAttr(Attribute::NoInline);
+    leaveAlone(function);
 }
 
 } // namespace w2n

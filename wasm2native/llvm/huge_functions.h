@@ -10,6 +10,9 @@
 
 namespace w2n {
 
+/// Keeps all passes away from a function, and has its code made the fast way.
+void leaveAlone(llvm::Function &function);
+
 /// Optimises the huge functions of a module cheaply, and keeps all later passes away from them while it
 /// lives.
 class HugeFunctions {

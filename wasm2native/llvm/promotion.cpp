@@ -9,6 +9,7 @@
 #include "promotion.h"
 
 #include "dispatch_threading.h"
+#include "huge_functions.h"
 #include "llvm-c/Core.h"
 #include "llvm/Analysis/IteratedDominanceFrontier.h"
 #include "llvm/IR/CFG.h"
@@ -119,14 +120,6 @@ bool needsTooMuch(Function &function, DominatorTree &dominators, ArrayRef<Alloca
             return true;
     }
     return false;
-}
-
-void leaveAlone(Function &function) {
-    // LLVM skips functions with `optnone`, which does not go with wishes about size.
-    function.removeFnAttr(Attribute::OptimizeForSize);
-    function.removeFnAttr(Attribute::MinSize);
-    function.addFnAttr(Attribute::OptimizeNone);
-    function.addFnAttr(Attribute::NoInline);
 }
 
 void promote(Function &function) {

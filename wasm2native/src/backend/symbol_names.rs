@@ -44,7 +44,9 @@ pub fn rename(bytes: &mut Vec<u8>, name_of: impl Fn(&str) -> Option<String>) -> 
     }
     let mut uses: HashMap<&[u8], u32> = HashMap::new();
     for (name, wanted) in old.iter().zip(&wanted) {
-        *uses.entry(wanted.as_ref().map_or(name.as_slice(), String::as_bytes)).or_default() += 1;
+        // What is taken from a library stands with its version: `memcpy@GLIBC_2.14`.
+        let unversioned = name.split(|byte| *byte == b'@').next().unwrap_or_default();
+        *uses.entry(wanted.as_ref().map_or(unversioned, String::as_bytes)).or_default() += 1;
     }
     let new: Vec<Vec<u8>> = old
         .iter()
