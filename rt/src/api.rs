@@ -277,6 +277,9 @@ pub unsafe fn call_func(
         if !reference::adopt_arguments(func.instance.cast(), ty, slots) {
             return invalid(report, b"an argument that is no reference of the parameter's type");
         }
+        if ty.array_entry.is_null() {
+            return invalid(report, b"a function that its module never gave away");
+        }
         let entry = core::mem::transmute::<HostPointer, ArrayEntry>(ty.array_entry);
         enter::enter(entry, func.code, func.instance, slots, report)
     }

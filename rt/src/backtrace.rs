@@ -48,10 +48,15 @@ struct Walk<'a> {
 impl Walk<'_> {
     /// The function that faulted.
     fn push_fault(&mut self, pc: usize, sp: usize, stack: &Range<usize>) {
-        if let Some((module, location)) = self.find(pc, PcKind::Fault) {
-            if location.width > 0 && self.report.flags & TRAP_HAS_ADDRESS != 0 {
-                self.report.flags |= TRAP_HAS_LENGTH;
-                self.report.access_length = location.width;
+        if let Some((module, mut location)) = self.find(pc, PcKind::Fault) {
+            if self.report.flags & TRAP_HAS_ADDRESS != 0 {
+                if location.width > 0 {
+                    self.report.flags |= TRAP_HAS_LENGTH;
+                    self.report.access_length = location.width;
+                } else if let Some(place) = location.places.first_mut() {
+                    // It accesses no memory, so it is not what trapped.
+                    place.offset = NONE;
+                }
             }
             self.push_frames(&frames(module, pc, &location));
             // The stack was full at the very first push: the frame pointer is still the caller's.

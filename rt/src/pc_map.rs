@@ -58,7 +58,8 @@ pub unsafe fn find(map: *const PcMapHeader, pc: usize, kind: PcKind) -> Option<L
         let code_offset = inside - start(func);
         let (offset, width) = row_at(rows, code_offset);
         let offsets = core::iter::once(offset).chain(calls_at(calls, code_offset).into_iter().rev());
-        let func_at = |offset| body_at(bodies, offset).map(|body| header.first_body_func + body);
+        let func_at =
+            |offset| body_at(bodies, offset).map(|(body, start)| (header.first_body_func + body, start));
         let places = places(offsets, func.func_index, func_at);
         Some(Location { places, width, is_entry: code_offset == 0 })
     }
@@ -99,11 +100,16 @@ fn start(func: &PcMapFunc) -> usize {
 fn places(
     offsets: impl Iterator<Item = u32>,
     owner: u32,
-    func_at: impl Fn(u32) -> Option<u32>,
+    func_at: impl Fn(u32) -> Option<(u32, u32)>,
 ) -> Vec<Place> {
     let known = offsets.filter(|offset| *offset != 0);
-    let mut places: Vec<Place> =
-        known.map(|offset| Place { func_index: func_at(offset).unwrap_or(NONE), offset }).collect();
+    let place = |offset| match func_at(offset) {
+        // No operator: all that is known is whose code it is.
+        Some((func_index, start)) if start == offset => Place { func_index, offset: NONE },
+        Some((func_index, _)) => Place { func_index, offset },
+        None => Place { func_index: NONE, offset },
+    };
+    let mut places: Vec<Place> = known.map(place).collect();
     if places.last().is_none_or(|outermost| outermost.func_index != owner) {
         places.push(Place { func_index: owner, offset: NONE });
     }
@@ -143,17 +149,18 @@ fn calls_at(mut calls: &[u8], code_offset: usize) -> Vec<u32> {
     found
 }
 
-/// Which body the byte at `offset` of the Wasm module is in.
-fn body_at(mut bodies: &[u8], offset: u32) -> Option<u32> {
+/// Which body the byte at `offset` of the Wasm module is in, and where that starts.
+fn body_at(mut bodies: &[u8], offset: u32) -> Option<(u32, u32)> {
     let mut body_end = read_unsigned(&mut bodies)?;
     if u64::from(offset) < body_end {
         return None;
     }
     let mut body = 0;
     loop {
+        let start = body_end;
         body_end += read_unsigned(&mut bodies)?;
         if u64::from(offset) < body_end {
-            return Some(body);
+            return Some((body, start as u32));
         }
         body += 1;
     }

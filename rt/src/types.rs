@@ -16,13 +16,56 @@ use crate::lock::Lock;
 use crate::text::bytes;
 
 struct Known {
+    /// Of the key.
     hash: u32,
     /// Key of the group that begins with this type; empty inside of one.
     group: &'static [u8],
     encoding: &'static [u8],
 }
 
-static TYPES: Lock<Vec<Known>> = Lock::new(Vec::new());
+/// All types, and where to look for those that begin a group.
+struct Types {
+    known: Vec<Known>,
+    /// A hash table with open addressing: id of the first type of a group, or 0. Its length is a power of two, and
+    /// at least half of it is empty.
+    groups: Vec<u32>,
+    group_count: usize,
+}
+
+static TYPES: Lock<Types> = Lock::new(Types { known: Vec::new(), groups: Vec::new(), group_count: 0 });
+
+/// Entries of the hash table at first.
+const MIN_GROUPS: usize = 64;
+
+impl Types {
+    /// The entry with this key, or the empty one where it belongs.
+    fn entry(&self, hash: u32, key: &[u8]) -> usize {
+        let mask = self.groups.len() - 1;
+        let mut entry = hash as usize & mask;
+        while let Some(first) = self.groups[entry].checked_sub(1) {
+            let known = &self.known[first as usize];
+            if known.hash == hash && known.group == key {
+                break;
+            }
+            entry = (entry + 1) & mask;
+        }
+        entry
+    }
+
+    /// Makes room for one more group.
+    fn reserve(&mut self) {
+        if 2 * (self.group_count + 1) <= self.groups.len() {
+            return;
+        }
+        let len = (2 * self.groups.len()).max(MIN_GROUPS);
+        let old = core::mem::replace(&mut self.groups, alloc::vec![0; len]);
+        for id in old.into_iter().filter(|id| *id != 0) {
+            let known = &self.known[id as usize - 1];
+            let entry = self.entry(known.hash, known.group);
+            self.groups[entry] = id;
+        }
+    }
+}
 
 /// The canonical ids of a module's types. None is 0.
 ///
@@ -52,15 +95,17 @@ pub unsafe fn intern(types: &[FuncTypeDescriptor<HostPointer>]) -> Vec<u32> {
 fn intern_group<'a>(key: &[u8], encodings: impl Iterator<Item = &'a [u8]>) -> u32 {
     let hash = hash(key);
     let mut types = TYPES.lock();
-    let found = types.iter().position(|known| known.hash == hash && known.group == key);
-    let position = found.unwrap_or_else(|| {
-        let first = types.len();
-        types.extend(encodings.map(|encoding| Known { hash: 0, group: &[], encoding: leak(encoding) }));
-        types[first].hash = hash;
-        types[first].group = leak(key);
-        first
-    });
-    position as u32 + 1
+    types.reserve();
+    let entry = types.entry(hash, key);
+    if types.groups[entry] == 0 {
+        let first = types.known.len();
+        types.known.extend(encodings.map(|encoding| Known { hash: 0, group: &[], encoding: leak(encoding) }));
+        types.known[first].hash = hash;
+        types.known[first].group = leak(key);
+        types.groups[entry] = first as u32 + 1;
+        types.group_count += 1;
+    }
+    types.groups[entry]
 }
 
 fn leak(bytes: &[u8]) -> &'static [u8] {
@@ -70,7 +115,8 @@ fn leak(bytes: &[u8]) -> &'static [u8] {
 /// The encoding of the type with this id; empty if there is none.
 pub fn encoding(type_id: u32) -> HostBytes {
     let types = TYPES.lock();
-    let encoding = types.get((type_id as usize).wrapping_sub(1)).map_or(&[][..], |known| known.encoding);
+    let known = types.known.get((type_id as usize).wrapping_sub(1));
+    let encoding = known.map_or(&[][..], |known| known.encoding);
     Slice { ptr: encoding.as_ptr().cast_mut().cast(), len: encoding.len() as u64 }
 }
 
@@ -168,7 +214,11 @@ impl Iterator for Operands<'_> {
     }
 }
 
-/// FNV-1a: a module has hundreds of types, so comparing bytes with each would show at start.
+/// FNV-1a, begun with where the process has the table: a module that was made so that its types have equal
+/// hashes would have to know.
 fn hash(bytes: &[u8]) -> u32 {
-    bytes.iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
+    let begin = (&raw const TYPES as usize >> 4) as u32 ^ 0x811c_9dc5;
+    let hash = bytes.iter().fold(begin, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
+    // The lowest bits of a product depend on the lowest bits alone.
+    hash ^ hash >> 15
 }

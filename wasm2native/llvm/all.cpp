@@ -6,6 +6,7 @@
 #error "the assertions of the headers are part of what keeps the passes sound: see build.rs"
 #endif
 
+#include "access_locations.cpp"
 #include "address_group.cpp"
 #include "address_rewriter.cpp"
 #include "alias_versioning.cpp"
@@ -19,6 +20,7 @@
 #include "loop_checks.cpp"
 #include "pipeline.cpp"
 #include "processors.cpp"
+#include "promotion.cpp"
 #include "remark.cpp"
 #include "removable_checks.cpp"
 #include "reroll.cpp"

@@ -16,7 +16,6 @@
 
 #include "dispatch_threading.h"
 
-#include "llvm-c/Core.h"
 #include "llvm/Analysis/ConstantFolding.h"
 #include "llvm/Analysis/OptimizationRemarkEmitter.h"
 #include "llvm/IR/Constants.h"
@@ -41,19 +40,49 @@ constexpr unsigned kMaxPassedBlocks = 8;
 /// Blocks that are searched, at most, for the last store to a local before a branch.
 constexpr unsigned kMaxSearchedBlocks = 8;
 
-/// Whether `address` is a local: nothing but loads and stores of this function can reach it.
-bool isLocal(const Value *address) {
-    auto *slot = dyn_cast<AllocaInst>(address);
-    return slot && all_of(slot->users(), [&](const User *user) {
-               auto *store = dyn_cast<StoreInst>(user);
-               return isa<LoadInst>(user) || (store && store->getPointerOperand() == slot);
-           });
-}
+/// Instructions that are looked at, at most, for that store.
+constexpr unsigned kMaxSearchedInstructions = 256;
+
+/// What is asked once per edge and found out once per function: how long it takes depends on how often a local is
+/// used and how many cases a dispatch has, of which there may be as many as edges.
+class Facts {
+public:
+    /// Whether `address` is a local: nothing but loads and stores of this function can reach it.
+    bool isLocal(const Value *address) {
+        auto *slot = dyn_cast<AllocaInst>(address);
+        if (!slot)
+            return false;
+        auto [known, isNew] = locals.try_emplace(slot, false);
+        if (isNew)
+            known->second = all_of(slot->users(), [&](const User *user) {
+                auto *store = dyn_cast<StoreInst>(user);
+                return isa<LoadInst>(user) || (store && store->getPointerOperand() == slot);
+            });
+        return known->second;
+    }
+
+    /// Where `choice` goes for `number`. Numbers and their places stay; targets may have been moved since.
+    BasicBlock *targetOf(SwitchInst &choice, ConstantInt *number) {
+        auto [known, isNew] = cases.try_emplace(&choice);
+        if (isNew) {
+            for (auto entry : choice.cases())
+                known->second[entry.getCaseValue()] = entry.getSuccessorIndex();
+        }
+        return choice.getSuccessor(known->second.lookup_or(number, 0));
+    }
+
+private:
+    DenseMap<const AllocaInst *, bool> locals;
+    DenseMap<SwitchInst *, DenseMap<ConstantInt *, unsigned>> cases;
+};
 
 /// The constant in `local` at the end of `block`, if it is known to be one.
 Constant *constantAtEnd(const Value *local, BasicBlock *block) {
+    unsigned instructions = 0;
     for (unsigned searched = 0; block && searched < kMaxSearchedBlocks; ++searched) {
         for (Instruction &instruction : reverse(*block)) {
+            if (++instructions > kMaxSearchedInstructions)
+                return nullptr;
             auto *store = dyn_cast<StoreInst>(&instruction);
             if (store && store->getPointerOperand() == local)
                 return dyn_cast<ConstantInt>(store->getValueOperand());
@@ -66,11 +95,11 @@ Constant *constantAtEnd(const Value *local, BasicBlock *block) {
 /// What an edge from `from` to a block finds there.
 class Evaluation {
 public:
-    Evaluation(BasicBlock &from, const DataLayout &layout) : from(from), layout(layout) {}
+    Evaluation(BasicBlock &from, const DataLayout &layout, Facts &facts) : from(from), layout(layout), facts(facts) {}
 
     /// Where `block` leads if it does nothing but find that out, and null otherwise.
     BasicBlock *targetOf(BasicBlock &block) {
-        if (isa<PHINode>(block.front()) || block.size() > kMaxDispatchInstructions)
+        if (isa<PHINode>(block.front()) || hasNItemsOrMore(block, kMaxDispatchInstructions + 1))
             return nullptr;
         for (Instruction &instruction : block) {
             if (instruction.isTerminator())
@@ -89,7 +118,7 @@ public:
 private:
     Constant *evaluate(Instruction &instruction) {
         if (auto *load = dyn_cast<LoadInst>(&instruction)) {
-            bool isPlain = !load->isVolatile() && load->getType()->isIntegerTy() && isLocal(load->getPointerOperand());
+            bool isPlain = !load->isVolatile() && load->getType()->isIntegerTy() && facts.isLocal(load->getPointerOperand());
             Constant *value = isPlain ? constantAtEnd(load->getPointerOperand(), &from) : nullptr;
             return value && value->getType() == load->getType() ? value : nullptr;
         }
@@ -114,7 +143,7 @@ private:
         if (auto *choice = dyn_cast<SwitchInst>(&terminator)) {
             auto *number = dyn_cast_or_null<ConstantInt>(constant(choice->getCondition()));
             hasChosen |= number != nullptr;
-            return number ? choice->findCaseValue(number)->getCaseSuccessor() : nullptr;
+            return number ? facts.targetOf(*choice, number) : nullptr;
         }
         auto *branch = dyn_cast<BranchInst>(&terminator);
         if (!branch || branch->isUnconditional())
@@ -126,12 +155,13 @@ private:
 
     BasicBlock &from;
     const DataLayout &layout;
+    Facts &facts;
     DenseMap<Value *, Constant *> values;
 };
 
 /// Where the edge from `from` to `first` ends up, past all dispatches; `first` itself if there is none.
-BasicBlock *destination(BasicBlock &from, BasicBlock &first) {
-    Evaluation evaluation(from, from.getDataLayout());
+BasicBlock *destination(BasicBlock &from, BasicBlock &first, Facts &facts) {
+    Evaluation evaluation(from, from.getDataLayout(), facts);
     BasicBlock *reached = &first;
     BasicBlock *chosen = &first;
     for (unsigned passed = 0; passed < kMaxPassedBlocks; ++passed) {
@@ -147,11 +177,12 @@ BasicBlock *destination(BasicBlock &from, BasicBlock &first) {
 
 void threadDispatches(Function &function) {
     unsigned moved = 0;
+    Facts facts;
     for (BasicBlock &block : function) {
         Instruction &terminator = *block.getTerminator();
         for (unsigned edge = 0, edges = terminator.getNumSuccessors(); edge < edges; ++edge) {
             BasicBlock *first = terminator.getSuccessor(edge);
-            BasicBlock *last = destination(block, *first);
+            BasicBlock *last = destination(block, *first, facts);
             if (last == first)
                 continue;
             terminator.setSuccessor(edge, last);
@@ -169,9 +200,7 @@ void threadDispatches(Function &function) {
 
 } // namespace
 
+void threadDispatchesOf(Function &function) { threadDispatches(function); }
+
 } // namespace w2n
 
-extern "C" void w2n_thread_dispatches(LLVMModuleRef module) {
-    for (Function &function : *unwrap(module))
-        w2n::threadDispatches(function);
-}

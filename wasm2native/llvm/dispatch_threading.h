@@ -3,11 +3,12 @@
 //! The rule to know: an edge is moved only past blocks that do nothing but find out where to go.
 #pragma once
 
-#include "llvm-c/Types.h"
+#include "llvm/IR/Function.h"
 
-extern "C" {
+namespace w2n {
 
-/// Leads each branch that sets a local to a constant directly to where a dispatch on that local goes, in
-/// all functions of `module`. Locals are still allocas. `backend/promote.rs` repeats this declaration.
-void w2n_thread_dispatches(LLVMModuleRef module);
-}
+/// Leads each branch that sets a local to a constant directly to where a dispatch on that local goes. Locals are
+/// still allocas.
+void threadDispatchesOf(llvm::Function &function);
+
+} // namespace w2n

@@ -88,10 +88,12 @@ pub struct FuncTypeDescriptor<P> {
     /// Zero.
     pub reserved: u32,
     /// `extern "C" fn(code, instance, *mut ValueSlot)`: loads the arguments from the slots, calls
-    /// `code` in the Wasm calling convention, stores the results from slot 0 on.
+    /// `code` in the Wasm calling convention, stores the results from slot 0 on. Null if no function of this
+    /// type that the module defines can be referenced.
     pub array_entry: P,
     /// Code for [`crate::VmFuncRef::code`] of a host function of this type: Wasm calling convention,
-    /// takes a `*const VmHostFunc` as its instance. Stores its arguments to slots and calls `host_call`.
+    /// takes a `*const VmHostFunc` as its instance. Stores its arguments to slots and calls `host_call`. Null if
+    /// the module imports no function of this type.
     pub host_entry: P,
 }
 

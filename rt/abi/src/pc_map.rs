@@ -7,8 +7,9 @@
 //!
 //! Rows of a function are pairs: unsigned bytes of code since the last row (the first: since the
 //! function's start), then signed difference of `offset * 32 + width` to the last row (the first: to
-//! 0), where `offset` is the operator's byte offset in the Wasm module, 0 for none, and `width` the
-//! bytes it accesses in memory (0: not a memory access).
+//! 0), where `offset` is the operator's byte offset in the Wasm module, and `width` the bytes it
+//! accesses in memory (0: not a memory access). Where the operator is not known the offset is that of
+//! the body of the function that was inlined there, and 0 in code of the function itself.
 //!
 //! Inlined calls of a function are triples, sorted by start, outer ones before those inside of them:
 //! unsigned bytes of code since the start of the last one (the first: since the function's start),

@@ -7,7 +7,10 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use gimli::{ColumnType, Dwarf, DwarfSections, EndianSlice, LittleEndian, SectionId, Unit};
+use gimli::{
+    AttributeValue, ColumnType, DebuggingInformationEntry, Dwarf, DwarfSections, EndianSlice, LittleEndian,
+    SectionId, Unit,
+};
 use object::elf::{R_X86_64_32, R_X86_64_64};
 use object::{File, Object as _, ObjectSection, ObjectSymbol, RelocationFlags, RelocationTarget};
 
@@ -25,7 +28,8 @@ type Reader<'a> = EndianSlice<'a, LittleEndian>;
 pub struct Row {
     /// Address of the first instruction.
     pub address: u64,
-    /// Byte offset of the operator in the Wasm module; 0 where the optimiser merged several.
+    /// Byte offset of the operator in the Wasm module. Where the optimiser merged several: that of the body of the
+    /// inlined function that they were in, or 0.
     pub offset: u32,
     /// Bytes of memory that it accesses, or 0.
     pub width: u32,
@@ -38,6 +42,8 @@ pub struct InlinedCall {
     pub code: Range<u64>,
     /// Byte offset of the call operator in the Wasm module.
     pub call_offset: u32,
+    /// Byte offset of the body of the function that was called, or 0.
+    pub body_offset: u32,
 }
 
 /// What one object says.
@@ -50,8 +56,9 @@ pub struct LineTable {
 }
 
 impl LineTable {
-    /// Reads the debug information of `file`.
-    pub fn read(file: &File<'_>) -> Result<Self> {
+    /// Reads the debug information of `file`. `body_of` answers where in the Wasm module the body of the function
+    /// with a symbol is, or 0.
+    pub fn read(file: &File<'_>, body_of: impl Fn(&str) -> u32) -> Result<Self> {
         let sections = DwarfSections::load(|id| relocated(file, id))?;
         let dwarf = sections.borrow(|bytes| EndianSlice::new(bytes, LittleEndian));
         let mut table = Self::default();
@@ -59,7 +66,7 @@ impl LineTable {
         while let Some(header) = units.next().map_err(broken)? {
             let unit = dwarf.unit(header).map_err(broken)?;
             table.add_rows(&unit)?;
-            table.add_calls(&dwarf, &unit)?;
+            table.add_calls(&dwarf, &unit, &body_of)?;
         }
         // Both sorts are stable: of several rows at one address the last counts, and calls come in the
         // order of their nesting.
@@ -68,6 +75,7 @@ impl LineTable {
         table.rows.dedup_by_key(|row| row.address);
         table.rows.reverse();
         table.calls.sort_by_key(|call| call.code.start);
+        table.name_bodies();
         Ok(table)
     }
 
@@ -98,18 +106,94 @@ impl LineTable {
         Ok(())
     }
 
-    fn add_calls(&mut self, dwarf: &Dwarf<Reader<'_>>, unit: &Unit<Reader<'_>>) -> Result<()> {
+    /// Where a row has no offset, says at least which inlined function the code is of: its row is divided where
+    /// calls begin and end.
+    fn name_bodies(&mut self) {
+        let mut ends: Vec<u64> = self.calls.iter().map(|call| call.code.end).collect();
+        ends.sort_unstable();
+        let mut nesting = Nesting { calls: &self.calls, next: 0, open: Vec::new() };
+        let mut named = Vec::with_capacity(self.rows.len());
+        for (position, row) in self.rows.iter().enumerate() {
+            if row.offset != 0 {
+                named.push(*row);
+                continue;
+            }
+            let end = self.rows.get(position + 1).map_or(u64::MAX, |next| next.address);
+            let starts = between(&self.calls, &(row.address..end), |call| call.code.start);
+            let mut borders = vec![row.address];
+            borders.extend(starts.iter().map(|call| call.code.start));
+            borders.extend(between(&ends, &(row.address..end), |end| *end));
+            borders.sort_unstable();
+            borders.dedup();
+            named.extend(borders.into_iter().map(|address| {
+                let offset = nesting.innermost_at(address).map_or(0, |call| call.body_offset);
+                Row { address, offset, width: 0 }
+            }));
+        }
+        self.rows = named;
+    }
+
+    fn add_calls(
+        &mut self,
+        dwarf: &Dwarf<Reader<'_>>,
+        unit: &Unit<Reader<'_>>,
+        body_of: impl Fn(&str) -> u32,
+    ) -> Result<()> {
         let mut entries = unit.entries();
         while let Some(entry) = entries.next_dfs().map_err(broken)? {
             let line = entry.attr_value(gimli::DW_AT_call_line).and_then(|line| line.udata_value());
             let (gimli::DW_TAG_inlined_subroutine, Some(line)) = (entry.tag(), line) else { continue };
+            let body_offset = body_offset(dwarf, unit, entry, &body_of)?;
             let mut ranges = dwarf.die_ranges(unit, entry).map_err(broken)?;
             while let Some(range) = ranges.next().map_err(broken)? {
-                self.calls.push(InlinedCall { code: range.begin..range.end, call_offset: line as u32 });
+                let code = range.begin..range.end;
+                self.calls.push(InlinedCall { code, call_offset: line as u32, body_offset });
             }
         }
         Ok(())
     }
+}
+
+/// Calls that the code at ascending addresses is inside of.
+struct Nesting<'a> {
+    calls: &'a [InlinedCall],
+    next: usize,
+    open: Vec<&'a InlinedCall>,
+}
+
+impl<'a> Nesting<'a> {
+    /// The innermost call whose code includes `address`, which is no lower than at the last question.
+    fn innermost_at(&mut self, address: u64) -> Option<&'a InlinedCall> {
+        while let Some(call) = self.calls.get(self.next).filter(|call| call.code.start <= address) {
+            self.open.push(call);
+            self.next += 1;
+        }
+        // Code of an inner call ends no later than that of the outer one.
+        while self.open.last().is_some_and(|call| call.code.end <= address) {
+            self.open.pop();
+        }
+        self.open.last().copied()
+    }
+}
+
+/// Where the body of the function that `call` inlined is in the Wasm module, or 0: the line of its declaration, and
+/// by its name where there are line tables alone.
+fn body_offset(
+    dwarf: &Dwarf<Reader<'_>>,
+    unit: &Unit<Reader<'_>>,
+    call: &DebuggingInformationEntry<Reader<'_>>,
+    body_of: impl Fn(&str) -> u32,
+) -> Result<u32> {
+    let Some(AttributeValue::UnitRef(origin)) = call.attr_value(gimli::DW_AT_abstract_origin) else {
+        return Ok(0);
+    };
+    let function = unit.entry(origin).map_err(broken)?;
+    if let Some(line) = function.attr_value(gimli::DW_AT_decl_line).and_then(|line| line.udata_value()) {
+        return Ok(line as u32);
+    }
+    let Some(name) = function.attr_value(gimli::DW_AT_name) else { return Ok(0) };
+    let name = dwarf.attr_string(unit, name).map_err(broken)?;
+    Ok(body_of(&name.to_string_lossy()))
 }
 
 /// Those of `items`, sorted by `address`, that are at `addresses`.

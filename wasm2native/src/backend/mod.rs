@@ -12,4 +12,5 @@ pub mod pc_map;
 pub mod promote;
 pub mod runtime;
 pub mod shards;
+pub mod symbol_names;
 pub mod target;

@@ -39,6 +39,14 @@ pub struct Bodies {
     pub end: u32,
 }
 
+impl Bodies {
+    /// Where the body of a function starts; 0 if it has none.
+    fn start(&self, func: u32) -> u32 {
+        let position = func.checked_sub(self.first_func);
+        position.and_then(|position| self.starts.get(position as usize)).copied().unwrap_or(0)
+    }
+}
+
 /// Whether the code with this symbol goes into the map of the module with this prefix.
 pub fn is_mapped(symbol: &str, prefix: &str) -> bool {
     mapped_index(symbol, prefix).is_some()
@@ -55,13 +63,23 @@ fn mapped_index(symbol: &str, prefix: &str) -> Option<u32> {
     if internal == INITIALIZE {
         return Some(NONE);
     }
-    internal.strip_prefix('f')?.split(INTERNAL_SEPARATOR).next()?.parse().ok()
+    func_symbol(symbol, prefix).map(|(index, _)| index)
+}
+
+/// The function that a symbol stands for, and what says which copy of it: `app.f7.specialized.1` is 7 and
+/// `.specialized.1`.
+pub fn func_symbol<'a>(symbol: &'a str, prefix: &str) -> Option<(u32, &'a str)> {
+    let internal = symbol.strip_prefix(prefix)?.strip_prefix(INTERNAL_SEPARATOR)?;
+    let number = internal.strip_prefix('f')?;
+    let (number, copy) = number.split_at(number.find(INTERNAL_SEPARATOR).unwrap_or(number.len()));
+    Some((number.parse().ok()?, copy))
 }
 
 /// Reads what `object_bytes` says of the code of the module with this prefix.
-pub fn read_funcs(object_bytes: &[u8], prefix: &str) -> Result<Vec<MappedFunc>> {
+pub fn read_funcs(object_bytes: &[u8], prefix: &str, bodies: &Bodies) -> Result<Vec<MappedFunc>> {
     let file = File::parse(object_bytes).map_err(broken)?;
-    let table = LineTable::read(&file)?;
+    let table =
+        LineTable::read(&file, |symbol| func_index(symbol, prefix).map_or(0, |func| bodies.start(func)))?;
     let mut funcs = Vec::new();
     for symbol in file.symbols().filter(|symbol| symbol.kind() == SymbolKind::Text) {
         let Ok(name) = symbol.name() else { continue };
@@ -181,7 +199,7 @@ fn encode_rows(start: u64, rows: &[Row]) -> Vec<u8> {
 fn encode_calls(start: u64, calls: &[InlinedCall]) -> Vec<u8> {
     let mut out = Vec::new();
     let (mut last_start, mut last_offset) = (start, 0);
-    for InlinedCall { code: Range { start, end }, call_offset } in calls {
+    for InlinedCall { code: Range { start, end }, call_offset, .. } in calls {
         put_unsigned(&mut out, start - last_start);
         put_unsigned(&mut out, end - start);
         put_signed(&mut out, i64::from(*call_offset) - last_offset);

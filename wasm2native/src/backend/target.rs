@@ -65,6 +65,11 @@ pub enum Remarks {
     Unwanted,
 }
 
+unsafe extern "C" {
+    /// Adds a pass to code generation, see `llvm/access_locations.h`.
+    fn w2n_keep_access_locations();
+}
+
 /// Makes LLVM ready: the back end and the options that only its command line has. The first call does
 /// it, later ones nothing.
 pub fn initialise(remarks: Remarks) {
@@ -74,6 +79,8 @@ pub fn initialise(remarks: Remarks) {
 
 fn initialise_llvm(remarks: Remarks) {
     Target::initialize_x86(&InitializationConfig::default());
+    // SAFETY: `initialise` calls this once, before any code is generated.
+    unsafe { w2n_keep_access_locations() };
     super::diagnostics::install_fatal_error_handler();
     let mut arguments = vec![
         c"wasm2native".as_ptr(),

@@ -243,7 +243,7 @@ fn optimised<'c>(
     if !code.keep_ir_names {
         discard_value_names(context);
     }
-    let promote = |llvm: &LlvmModule<'_>| promote_locals(llvm, machine, code.opt_level);
+    let promote = |llvm: &LlvmModule<'_>| promote_locals(llvm, code.opt_level);
     let emit = || emit_unit(context, wasm, settings, unit, machine, promote);
     let llvm = tools.timing.measure(Phase::Emit, emit)?;
     tools.target.tune(&llvm);
@@ -269,7 +269,9 @@ fn generate_object(
     let bytes = tools.timing.measure(Phase::Generate, || generate(llvm, machine, Artifact::Object))?;
     let funcs = match settings.code.debug_info {
         DebugInfo::None => Vec::new(),
-        _ => tools.timing.measure(Phase::PcMap, || pc_map::read_funcs(&bytes, settings.prefix))?,
+        _ => tools.timing.measure(Phase::PcMap, || {
+            pc_map::read_funcs(&bytes, settings.prefix, &bodies(module.job.module))
+        })?,
     };
     let object = Some(write_object(path, &bytes)?);
     Ok(Made { module: module.number, object, funcs, remarks: Vec::new() })

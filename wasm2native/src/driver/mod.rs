@@ -8,6 +8,7 @@ mod compile;
 pub mod console;
 mod embed;
 mod formats;
+mod function_names;
 mod hints;
 mod input;
 mod native;
@@ -40,6 +41,7 @@ use crate::options::{BoundsChecks, DebugInfo, Options, OutputKind};
 use crate::wasm::{self, Module, ModuleIndex, TypeIds};
 use compile::{ModuleJob, Tools, compile_objects, compile_start, compile_to_bytes};
 use console::Console;
+use function_names::name_functions;
 use input::Input;
 use native::NativeCode;
 use objects::ObjectModule;
@@ -280,6 +282,9 @@ impl Run<'_> {
         console.verbose(|| command.shown());
         self.progress.set(Work::Linking);
         tools.timing.measure(Phase::Link, || self.finish(&command))?;
+        if kind != LinkKind::Relocatable && !options.link.strip {
+            name_functions(&destination, modules)?;
+        }
         output.place(&destination, temp_files)
     }
 

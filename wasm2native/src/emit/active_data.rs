@@ -4,11 +4,14 @@
 //! a function that takes LLVM minutes. Runs of segments with constant offsets into one memory become
 //! one loop, which copies and drops them in order as the straight code would.
 
+use std::collections::BTreeMap;
 use std::mem::{offset_of, size_of};
 use std::ops::Range;
 
 use inkwell::IntPredicate;
-use inkwell::values::{IntValue, PointerValue};
+use inkwell::attributes::AttributeLoc;
+use inkwell::module::Linkage;
+use inkwell::values::{FunctionValue, IntValue, PointerValue};
 
 use super::constant::{ConstStruct, struct_slice};
 use crate::env::ModuleEnv;
@@ -21,6 +24,9 @@ use w2n_abi::VmDataSegment;
 
 /// Shorter runs stay straight code, in which a trap tells the segment.
 const MIN_LOOP_LENGTH: usize = 16;
+
+/// From so many single active segments on, each is a call.
+pub const MIN_COPIER_USES: usize = 16;
 
 /// Segments of the module that are initialised in the same way.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,11 +92,7 @@ pub fn emit_data_loop<'c>(
     let segment = element(env, translator, segments, size_of::<VmDataSegment<Word>>(), position)?;
     let start = element(env, translator, starts, size_of::<u64>(), position)?;
     let start = load_u64(env, translator, Place::At(start, 0), "start")?;
-    let length_place = Place::At(segment, offset_of!(VmDataSegment<Word>, length) as u32);
-    let length = load_u64(env, translator, length_place, "segment_length")?;
-    let field = |field: usize| Place::At(segment, field as u32);
-    translator.build_segment_copy(field, memory, start, i64.const_zero(), length)?;
-    length_place.store(env, &translator.builder, translator.instance, i64.const_zero().into())?;
+    copy_and_drop(env, translator, memory, segment, start)?;
 
     let next = translator.builder.build_int_add(position, i64.const_int(1, false), "next_number")?;
     number.add_incoming(&[(&next, translator.current_block())]);
@@ -99,6 +101,67 @@ pub fn emit_data_loop<'c>(
     translator.builder.build_conditional_branch(is_last, after, header)?;
     translator.builder.position_at_end(after);
     Ok(())
+}
+
+/// The functions that copy single segments, one for each memory. What copies a segment is long, with its checks;
+/// a module may have a hundred thousand whose offsets are not constants.
+#[derive(Default)]
+pub struct DataCopiers<'c>(BTreeMap<MemoryIndex, FunctionValue<'c>>);
+
+impl<'c> DataCopiers<'c> {
+    /// Copies segment `number` to `start` in `memory`, and drops it.
+    pub fn call(
+        &mut self,
+        env: &ModuleEnv<'c, '_>,
+        translator: &FuncTranslator<'c, '_>,
+        memory: MemoryIndex,
+        number: usize,
+        start: IntValue<'c>,
+    ) -> Result<()> {
+        let copier = match self.0.get(&memory) {
+            Some(copier) => *copier,
+            None => *self.0.entry(memory).or_insert(emit_copier(env, memory)?),
+        };
+        let field = env.layout.data_segment(DataIndex(number as u32));
+        let segment = env.offset_pointer(&translator.builder, translator.instance, field)?;
+        translator.mark_location(0);
+        let arguments = [translator.instance.into(), segment.into(), start.into()];
+        translator.builder.build_call(copier, &arguments, "")?;
+        Ok(())
+    }
+}
+
+/// `void (instance, segment, start)`
+fn emit_copier<'c>(env: &ModuleEnv<'c, '_>, memory: MemoryIndex) -> Result<FunctionValue<'c>> {
+    let types = &env.types;
+    let ty = types.void.fn_type(&[types.ptr.into(), types.ptr.into(), types.i64.into()], false);
+    let name = env.symbols.internal(&format!("copy_data.{}", memory.0));
+    let function = env.llvm.add_function(&name, ty, Some(Linkage::Internal));
+    env.add_wasm_attributes(function);
+    function.add_attribute(AttributeLoc::Function, env.enum_attribute("noinline"));
+    env.mark_instance_param(function, 0);
+    let mut translator = FuncTranslator::new(env, function, 0);
+    let params = function.get_params();
+    let (segment, start) = (params[1].into_pointer_value(), params[2].into_int_value());
+    copy_and_drop(env, &mut translator, memory, segment, start)?;
+    translator.builder.build_return(None)?;
+    Ok(function)
+}
+
+/// Copies all of the segment with this `VmDataSegment`, and drops it.
+fn copy_and_drop<'c>(
+    env: &ModuleEnv<'c, '_>,
+    translator: &mut FuncTranslator<'c, '_>,
+    memory: MemoryIndex,
+    segment: PointerValue<'c>,
+    start: IntValue<'c>,
+) -> Result<()> {
+    let zero = env.types.i64.const_zero();
+    let length_place = Place::At(segment, offset_of!(VmDataSegment<Word>, length) as u32);
+    let length = load_u64(env, translator, length_place, "segment_length")?;
+    let field = |field: usize| Place::At(segment, field as u32);
+    translator.build_segment_copy(field, memory, start, zero, length)?;
+    length_place.store(env, &translator.builder, translator.instance, zero.into())
 }
 
 /// The first bytes of the segments, as a constant table of `u64`.

@@ -3,6 +3,7 @@
 use inkwell::GlobalVisibility;
 use inkwell::module::Linkage;
 use inkwell::values::{BasicValueEnum, FunctionValue, GlobalValue, PointerValue, StructValue};
+use std::collections::BTreeSet;
 use std::mem::{offset_of, size_of};
 
 use super::c_import::emit_c_import;
@@ -16,7 +17,7 @@ use crate::error::Result;
 use crate::options::BoundsChecks;
 use crate::wasm::{
     DataIndex, ElementIndex, ElementItems, ExternType, FuncIndex, GlobalIndex, GlobalType, Import, Limits,
-    MemoryIndex, Module, Refinement, TableIndex, TableType,
+    MemoryIndex, Module, Refinement, TableIndex, TableType, TypeIndex,
 };
 use w2n_abi::{
     ABI_VERSION, DataSegmentDescriptor, ElementSegmentDescriptor, ExportDescriptor, ExternDescriptor,
@@ -93,22 +94,33 @@ fn emit_alias<'c>(env: &ModuleEnv<'c, '_>, descriptor: GlobalValue<'c>) {
 
 fn func_types<'c>(env: &ModuleEnv<'c, '_>) -> Result<ConstSlice<'c>> {
     type Descriptor = FuncTypeDescriptor<Word>;
+    // A host calls functions that can be referenced, and is called as an import. Types of neither kind need no
+    // adapters, of which a module may have any number.
+    let of_funcs = |is_imported: bool| -> BTreeSet<TypeIndex> {
+        let funcs = env.layout.func_refs().filter(|(func, _)| env.module.is_imported(*func) == is_imported);
+        funcs.map(|(func, _)| env.module.funcs[func.index()].ty).collect()
+    };
+    let (imported, called_by_hosts) = (of_funcs(true), of_funcs(false));
     let mut elements = Vec::new();
     for (number, (ty, identity)) in env.module.types.iter().zip(&env.module.identities).enumerate() {
         let codes = |types: &[w2n_abi::ValueType]| types.iter().map(|ty| *ty as u8).collect::<Vec<_>>();
         let encoding = [codes(&ty.params), vec![FUNC_TYPE_SEPARATOR], codes(&ty.results)].concat();
-        let array_entry = emit_array_entry(env, ty, number)?;
-        let host_entry = emit_host_entry(env, ty, number)?;
+        let index = TypeIndex(number as u32);
+        let array_entry = match called_by_hosts.contains(&index) {
+            true => emit_array_entry(env, ty, number)?.as_global_value().as_pointer_value(),
+            false => env.types.ptr.const_null(),
+        };
+        let host_entry = match imported.contains(&index) {
+            true => emit_host_entry(env, ty, number)?.as_global_value().as_pointer_value(),
+            false => env.types.ptr.const_null(),
+        };
         elements.push(
             ConstStruct::new(env, size_of::<Descriptor>())
                 .slice(offset_of!(Descriptor, encoding), byte_slice(env, "type", &encoding))
                 .slice(offset_of!(Descriptor, identity), byte_slice(env, "identity", &identity.bytes))
                 .u32(offset_of!(Descriptor, group_len), identity.group_len)
-                .pointer(
-                    offset_of!(Descriptor, array_entry),
-                    array_entry.as_global_value().as_pointer_value(),
-                )
-                .pointer(offset_of!(Descriptor, host_entry), host_entry.as_global_value().as_pointer_value())
+                .pointer(offset_of!(Descriptor, array_entry), array_entry)
+                .pointer(offset_of!(Descriptor, host_entry), host_entry)
                 .finish(),
         );
     }

@@ -4,7 +4,8 @@ use inkwell::module::Linkage;
 use inkwell::values::{BasicValueEnum, FunctionValue, IntValue};
 use std::mem::{offset_of, size_of};
 
-use super::active_data::{DataRun, data_runs, emit_data_loop};
+use super::active_data::{DataCopiers, DataRun, MIN_COPIER_USES, data_runs, emit_data_loop};
+use super::global_image::emit_global_image;
 use crate::env::ModuleEnv;
 use crate::env::layout::Word;
 use crate::env::place::{Mutability, Place};
@@ -12,6 +13,9 @@ use crate::error::Result;
 use crate::translate::FuncTranslator;
 use crate::wasm::{ConstExpr, ConstOp, DataIndex, ElementIndex, ElementItems, GlobalIndex, SegmentMode};
 use w2n_abi::{VmElementSegment, symbol};
+
+/// Instructions of an `initialize` that LLVM optimises.
+const MAX_OPTIMISED_INSTRUCTIONS: usize = 2000;
 
 /// Emits the function, in array-call form: `(code, instance, slots)` of which it uses the instance.
 pub fn emit_initialize<'c>(env: &ModuleEnv<'c, '_>) -> Result<FunctionValue<'c>> {
@@ -31,7 +35,17 @@ pub fn emit_initialize<'c>(env: &ModuleEnv<'c, '_>) -> Result<FunctionValue<'c>>
         initializer.translator.build_call(start, &[])?;
     }
     initializer.translator.builder.build_return(None)?;
+    leave_alone_if_long(env, function);
     Ok(function)
+}
+
+/// What runs once gains nothing from being optimised; a block of a hundred thousand stores takes LLVM minutes.
+fn leave_alone_if_long<'c>(env: &ModuleEnv<'c, '_>, function: FunctionValue<'c>) {
+    let blocks = function.get_basic_block_iter();
+    let is_long = blocks.flat_map(|block| block.get_instructions()).nth(MAX_OPTIMISED_INSTRUCTIONS).is_some();
+    if is_long {
+        env.leave_alone(function);
+    }
 }
 
 struct Initializer<'c, 'e> {
@@ -41,8 +55,12 @@ struct Initializer<'c, 'e> {
 
 impl<'c> Initializer<'c, '_> {
     fn emit_globals(&mut self) -> Result<()> {
+        let is_image = emit_global_image(self.env, &self.translator)?;
         for (number, global) in self.env.module.globals.iter().enumerate() {
             let Some(init) = &global.init else { continue };
+            if is_image && init.plain_bits().is_some() {
+                continue;
+            }
             let value = self.evaluate(init)?;
             let place = self.translator.global_place(GlobalIndex(number as u32));
             place.store(self.env, &self.translator.builder, self.translator.instance, value)?;
@@ -100,21 +118,29 @@ impl<'c> Initializer<'c, '_> {
     }
 
     fn emit_active_data(&mut self) -> Result<()> {
-        for run in data_runs(self.env.module) {
+        let runs = data_runs(self.env.module);
+        let singles = runs.iter().filter(|run| matches!(run, DataRun::Single(_))).count();
+        let mut copiers = (singles >= MIN_COPIER_USES).then(DataCopiers::default);
+        for run in runs {
             match run {
                 DataRun::Loop(memory, segments) => {
                     self.translator.stand_at(self.env.module.data[segments.start].module_offset);
                     emit_data_loop(self.env, &mut self.translator, memory, segments)?;
                 }
-                DataRun::Single(number) => self.emit_data_segment(number)?,
+                DataRun::Single(number) => self.emit_data_segment(number, copiers.as_mut())?,
             }
         }
         Ok(())
     }
 
-    fn emit_data_segment(&mut self, number: usize) -> Result<()> {
+    fn emit_data_segment(&mut self, number: usize, copiers: Option<&mut DataCopiers<'c>>) -> Result<()> {
         let segment = &self.env.module.data[number];
         let SegmentMode::Active { index: memory, offset } = &segment.mode else { return Ok(()) };
+        if let Some(copiers) = copiers {
+            self.translator.stand_at(segment.module_offset);
+            let start = self.evaluate_offset(offset)?;
+            return copiers.call(self.env, &self.translator, *memory, number, start);
+        }
         let index = DataIndex(number as u32);
         self.translator.stand_at(segment.module_offset);
         let start = self.evaluate_offset(offset)?;

@@ -8,6 +8,7 @@ mod c_import;
 mod constant;
 mod descriptor;
 mod entry;
+mod global_image;
 mod init;
 mod program;
 mod start;
@@ -93,7 +94,7 @@ pub fn emit_unit<'c>(
     settings: &EmitSettings<'_>,
     unit: &Unit,
     machine: &TargetMachine,
-    promote_locals: impl FnOnce(&LlvmModule<'c>) -> Result<()>,
+    promote_locals: impl FnOnce(&LlvmModule<'c>),
 ) -> Result<LlvmModule<'c>> {
     let part = match unit.index {
         0 if settings.single_unit => Part::Whole,
@@ -113,7 +114,7 @@ pub fn emit_unit<'c>(
     if let Some(debug) = &env.debug {
         debug.finish();
     }
-    promote_locals(&env.llvm)?;
+    promote_locals(&env.llvm);
     keep_dead_loads(&env)?;
     if cfg!(debug_assertions) || settings.code.keep_ir_names {
         env.llvm

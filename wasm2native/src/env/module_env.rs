@@ -166,6 +166,17 @@ impl<'c, 'm> ModuleEnv<'c, 'm> {
         }
     }
 
+    /// Keeps LLVM's passes away from a function, also from its code where there are faster ways to make it.
+    pub fn leave_alone(&self, func: FunctionValue<'c>) {
+        // They do not go together.
+        for wish in ["optsize", "minsize"] {
+            func.remove_enum_attribute(AttributeLoc::Function, Attribute::get_named_enum_kind_id(wish));
+        }
+        for attribute in ["optnone", "noinline"] {
+            func.add_attribute(AttributeLoc::Function, self.enum_attribute(attribute));
+        }
+    }
+
     /// Says that parameter `index` of `func` is an instance, which is always readable. What is fixed in it can
     /// then be loaded before a loop, also where the loop needs it only behind a check.
     pub fn mark_instance_param(&self, func: FunctionValue<'c>, index: u32) {

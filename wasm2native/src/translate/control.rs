@@ -1,6 +1,9 @@
 //! Structured control: block, loop, if, br, br_if, br_on_null, br_table, return, end. spec: exec/instructions, control instructions.
 
+use std::collections::HashMap;
+
 use inkwell::IntPredicate;
+use inkwell::basic_block::BasicBlock;
 use inkwell::values::{InstructionValue, IntValue};
 use wasmparser::{BlockType, BrTable};
 
@@ -10,6 +13,9 @@ use super::tail_call::build_tail_return;
 use crate::env::branch_weight;
 use crate::error::{CompileError, Result};
 use crate::wasm::FuncType;
+
+/// Entries in phis that a switch may need for one of its targets.
+const MANY_ENTRIES: usize = 10_000;
 
 impl<'c> FuncTranslator<'c, '_> {
     fn block_type(&self, ty: BlockType) -> Result<FuncType> {
@@ -66,7 +72,7 @@ impl<'c> FuncTranslator<'c, '_> {
     /// `else`, reached or not from the end of the first branch.
     pub(super) fn translate_else(&mut self) -> Result<()> {
         if self.reachable {
-            let end = self.record_fallthrough();
+            let end = self.record_fallthrough()?;
             self.builder.build_unconditional_branch(end)?;
         }
         let frame = self.control.last_mut().expect("validated: else closes an if");
@@ -85,7 +91,7 @@ impl<'c> FuncTranslator<'c, '_> {
     /// `end`, reached or not.
     pub(super) fn translate_end(&mut self) -> Result<()> {
         if self.reachable {
-            let end = self.record_fallthrough();
+            let end = self.record_fallthrough()?;
             self.builder.build_unconditional_branch(end)?;
         }
         self.close_missing_else()?;
@@ -122,14 +128,14 @@ impl<'c> FuncTranslator<'c, '_> {
             self.stack.truncate(frame.height);
             self.stack.extend(params);
             self.builder.position_at_end(else_block);
-            let end = self.record_fallthrough();
+            let end = self.record_fallthrough()?;
             self.builder.build_unconditional_branch(end)?;
         }
         Ok(())
     }
 
     pub(super) fn translate_br(&mut self, depth: u32) -> Result<()> {
-        let target = self.record_branch(self.frame_position(depth));
+        let target = self.record_branch(self.frame_position(depth))?;
         self.builder.build_unconditional_branch(target)?;
         self.mark_unreachable();
         Ok(())
@@ -137,7 +143,7 @@ impl<'c> FuncTranslator<'c, '_> {
 
     pub(super) fn translate_br_if(&mut self, depth: u32) -> Result<()> {
         let condition = self.pop_condition()?;
-        let target = self.record_branch(self.frame_position(depth));
+        let target = self.record_branch(self.frame_position(depth))?;
         let next = self.append_block("br_if.next");
         let branch = self.builder.build_conditional_branch(condition, target, next)?;
         self.mark_hinted(branch);
@@ -156,7 +162,7 @@ impl<'c> FuncTranslator<'c, '_> {
     pub(super) fn translate_br_on_null(&mut self, depth: u32) -> Result<()> {
         let reference = self.pop_pointer();
         let is_null = self.builder.build_is_null(reference, "is_null")?;
-        let target = self.record_branch(self.frame_position(depth));
+        let target = self.record_branch(self.frame_position(depth))?;
         let next = self.append_block("br_on_null.next");
         self.builder.build_conditional_branch(is_null, target, next)?;
         self.builder.position_at_end(next);
@@ -169,7 +175,7 @@ impl<'c> FuncTranslator<'c, '_> {
         let reference = self.pop_pointer();
         let is_null = self.builder.build_is_null(reference, "is_null")?;
         self.push(reference);
-        let target = self.record_branch(self.frame_position(depth));
+        let target = self.record_branch(self.frame_position(depth))?;
         let next = self.append_block("br_on_non_null.next");
         self.builder.build_conditional_branch(is_null, next, target)?;
         self.builder.position_at_end(next);
@@ -179,17 +185,45 @@ impl<'c> FuncTranslator<'c, '_> {
 
     pub(super) fn translate_br_table(&mut self, targets: &BrTable<'_>) -> Result<()> {
         let selector = self.pop_int();
+        let from = self.current_block();
         let mut cases = Vec::with_capacity(targets.len() as usize);
-        // LLVM wants one entry in each phi per edge, so each case records its own branch.
+        let mut stations = HashMap::new();
         for (number, depth) in targets.targets().enumerate() {
             let depth = depth.map_err(|error| CompileError::internal(error.message()))?;
-            let target = self.record_branch(self.frame_position(depth));
+            let target = self.switch_target(depth, from, targets.len(), &mut stations)?;
             cases.push((self.types().i32.const_int(number as u64, false), target));
         }
-        let default = self.record_branch(self.frame_position(targets.default()));
+        let default = self.switch_target(targets.default(), from, targets.len(), &mut stations)?;
+        self.builder.position_at_end(from);
         self.builder.build_switch(selector, default, &cases)?;
         self.mark_unreachable();
         Ok(())
+    }
+
+    /// Where one of `count` cases of a switch in block `from` goes. LLVM wants an entry in each phi per edge, so
+    /// each case records its own branch; where these would be many, a block between, one per target, does.
+    fn switch_target(
+        &mut self,
+        depth: u32,
+        from: BasicBlock<'c>,
+        count: u32,
+        stations: &mut HashMap<u32, BasicBlock<'c>>,
+    ) -> Result<BasicBlock<'c>> {
+        let position = self.frame_position(depth);
+        let values = self.control[position].branch_target().1.len();
+        if values.saturating_mul(count as usize) < MANY_ENTRIES {
+            return self.record_branch(position);
+        }
+        if let Some(station) = stations.get(&depth) {
+            return Ok(*station);
+        }
+        let station = self.append_block("br_table.station");
+        self.builder.position_at_end(station);
+        let target = self.record_branch(position)?;
+        self.builder.build_unconditional_branch(target)?;
+        self.builder.position_at_end(from);
+        stations.insert(depth, station);
+        Ok(station)
     }
 
     pub(super) fn translate_return(&mut self) -> Result<()> {

@@ -9,6 +9,7 @@ use inkwell::types::BasicTypeEnum;
 use inkwell::values::{BasicValue, BasicValueEnum, FloatMathValue, FloatValue};
 
 use super::func::FuncTranslator;
+use super::known::{Known, is_identity};
 use crate::env::intrinsic::call_unary_like;
 use crate::error::{CompileError, Result};
 
@@ -49,8 +50,11 @@ impl<'c> FuncTranslator<'c, '_> {
         operand: FloatValue<'c>,
         other: FloatValue<'c>,
     ) -> Result<FloatValue<'c>> {
-        let Some(other) = constant_number(other) else { return Ok(operand) };
-        if is_identity(other) { self.quieted(operand) } else { Ok(operand) }
+        match Known::of(other) {
+            Known::Number(number) if !is_identity(number) => Ok(operand),
+            Known::Number(_) | Known::Later => self.quieted(operand),
+            Known::Bits(_) | Known::Nothing => Ok(operand),
+        }
     }
 
     /// The same number; a NaN becomes quiet.
@@ -134,15 +138,4 @@ impl<'c> FuncTranslator<'c, '_> {
         self.push(constant);
         Ok(())
     }
-}
-
-/// The number that a constant is. What comes after a trap that is certain is folded to poison, a constant
-/// without a number, on which inkwell's `get_constant` ends the process.
-pub(super) fn constant_number(value: FloatValue<'_>) -> Option<f64> {
-    if value.is_undef() { None } else { value.get_constant().map(|(number, _)| number) }
-}
-
-/// Whether some operation with this number leaves the other operand as it is.
-pub(super) fn is_identity(number: f64) -> bool {
-    number.abs() == 1.0 || number == 0.0
 }

@@ -30,6 +30,8 @@ pub struct FuncTranslator<'c, 'e> {
     pub(super) control: Vec<ControlFrame<'c>>,
     /// Whether the code being translated can run.
     pub(super) reachable: bool,
+    /// Operands that branches have carried so far.
+    pub(super) merged_values: usize,
     /// Frames opened in unreachable code.
     pub(super) skipped_frames: u32,
     /// How the function is called, if in the tail convention.
@@ -83,6 +85,7 @@ impl<'c, 'e> FuncTranslator<'c, 'e> {
             stack: Vec::new(),
             control: Vec::new(),
             reachable: true,
+            merged_values: 0,
             skipped_frames: 0,
             tail: None,
             subprogram: None,
@@ -94,6 +97,8 @@ impl<'c, 'e> FuncTranslator<'c, 'e> {
     pub fn describe(&mut self, offset: u32, name: Option<&str>) {
         let Some(debug) = &self.env.debug else { return };
         let symbol = self.function.get_name().to_string_lossy().into_owned();
+        // Line tables alone have no lines of declarations: the pc map finds a function by its symbol.
+        let name = name.filter(|_| self.env.options.debug_info == DebugInfo::Full);
         self.subprogram = Some(debug.describe(self.function, name.unwrap_or(&symbol), offset));
         self.offset_bytes = offset;
         self.mark_location(0);
@@ -149,7 +154,7 @@ impl<'c, 'e> FuncTranslator<'c, 'e> {
     }
 
     /// Says where the instructions from here on come from. `width`: bytes of memory they access, or 0.
-    pub(super) fn mark_location(&self, width: u32) {
+    pub fn mark_location(&self, width: u32) {
         if let (Some(debug), Some(subprogram)) = (&self.env.debug, self.subprogram) {
             self.builder.set_current_debug_location(debug.location(subprogram, self.offset_bytes, width));
         }

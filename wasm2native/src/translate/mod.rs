@@ -14,6 +14,7 @@ mod dead_load;
 mod float;
 mod func;
 mod integer;
+mod known;
 mod memory;
 mod operator;
 mod parametric;

@@ -42,6 +42,19 @@ pub struct ConstExpr {
 }
 
 impl ConstExpr {
+    /// The bytes of the value, lowest first, if it is a plain constant: what is compiled in as data.
+    pub fn plain_bits(&self) -> Option<u128> {
+        match *self.ops.as_slice() {
+            [ConstOp::I32(value)] => Some(u128::from(value as u32)),
+            [ConstOp::I64(value)] => Some(u128::from(value as u64)),
+            [ConstOp::F32(bits)] => Some(u128::from(bits)),
+            [ConstOp::F64(bits)] => Some(u128::from(bits)),
+            [ConstOp::V128(bits)] => Some(bits),
+            [ConstOp::RefNull(_)] => Some(0),
+            _ => None,
+        }
+    }
+
     /// Reads a validated expression.
     pub(super) fn read(expr: &wasmparser::ConstExpr<'_>) -> Result<Self> {
         let mut ops = Vec::new();

@@ -4,14 +4,14 @@
 //! quiet here, as for single floats in `translate/float.rs`.
 
 use inkwell::FloatPredicate;
-use inkwell::values::{AsValueRef, BasicValueEnum, VectorValue};
-use llvm_sys::core::LLVMGetAggregateElement;
+use inkwell::values::VectorValue;
 
+use super::Shape;
 use super::integer::VectorEmitter;
-use super::{Shape, cast_source};
 use crate::error::Result;
 use crate::translate::FuncTranslator;
-use crate::translate::float::{Extreme, constant_number, is_identity};
+use crate::translate::float::Extreme;
+use crate::translate::known::{Known, cast_source, is_identity};
 
 impl<'c> FuncTranslator<'c, '_> {
     pub(super) fn vector_float_binary(
@@ -65,13 +65,11 @@ impl<'c> FuncTranslator<'c, '_> {
     /// Whether a lane of `vector` is a constant that some operation leaves the other operand alone with.
     fn has_identity_lane(&self, vector: VectorValue<'c>, shape: Shape) -> bool {
         let bits = cast_source(vector, self.types().vector).unwrap_or(vector);
-        (0..bits.get_type().get_size()).any(|number| match constant_lane(bits, number) {
-            Some(BasicValueEnum::FloatValue(lane)) => constant_number(lane).is_some_and(is_identity),
-            // As `constant_number`: poison has no bits.
-            Some(BasicValueEnum::IntValue(half)) if !half.is_undef() => {
-                half.get_zero_extended_constant().is_some_and(|half| has_identity(half, shape))
-            }
-            _ => false,
+        (0..bits.get_type().get_size()).any(|number| match Known::of_lane(bits, number) {
+            Known::Number(lane) => is_identity(lane),
+            Known::Bits(half) => has_identity(half, shape),
+            Known::Later => true,
+            Known::Nothing => false,
         })
     }
 
@@ -131,18 +129,6 @@ impl<'c> FuncTranslator<'c, '_> {
         }
         let is_more = self.builder.build_float_compare(predicate, first, second, "is_more_extreme")?;
         self.chosen(is_more, first, second, "more_extreme")
-    }
-}
-
-/// A lane of a constant.
-fn constant_lane<'c>(vector: VectorValue<'c>, number: u32) -> Option<BasicValueEnum<'c>> {
-    if !vector.is_const() {
-        return None;
-    }
-    // SAFETY: `vector` is a constant of the module being made; LLVM answers null where it has no elements.
-    unsafe {
-        let lane = LLVMGetAggregateElement(vector.as_value_ref(), number);
-        (!lane.is_null()).then(|| BasicValueEnum::new(lane))
     }
 }
 

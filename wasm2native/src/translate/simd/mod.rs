@@ -15,14 +15,11 @@ mod relaxed;
 mod round;
 mod shape;
 
-use inkwell::types::{AsTypeRef, BasicTypeEnum, VectorType};
-use inkwell::values::{AsValueRef, BasicValue, BasicValueEnum, VectorValue};
-use llvm_sys::LLVMOpcode;
-use llvm_sys::core::{
-    LLVMGetConstOpcode, LLVMGetOperand, LLVMIsABitCastInst, LLVMIsAConstantExpr, LLVMTypeOf,
-};
+use inkwell::types::{BasicTypeEnum, VectorType};
+use inkwell::values::{BasicValue, BasicValueEnum, VectorValue};
 
 use super::func::FuncTranslator;
+use super::known::cast_source;
 use super::memory::Signedness;
 use crate::env::intrinsic::{call_intrinsic, call_unary_like};
 use crate::error::Result;
@@ -142,19 +139,5 @@ impl<'c> FuncTranslator<'c, '_> {
     fn lanewise(&self, intrinsic: &'static str, operands: &[VectorValue<'c>]) -> Result<VectorValue<'c>> {
         let operands: Vec<BasicValueEnum> = operands.iter().map(|operand| (*operand).into()).collect();
         Ok(call_unary_like(self.env, &self.builder, intrinsic, &operands)?.into_vector_value())
-    }
-}
-
-/// What `vector` is a cast of, if that has type `ty`.
-fn cast_source<'c>(vector: VectorValue<'c>, ty: VectorType<'c>) -> Option<VectorValue<'c>> {
-    let value = vector.as_value_ref();
-    // SAFETY: `value` belongs to the module being made; a cast, as instruction or as constant, has one
-    // operand, which is a vector because its type is `ty`.
-    unsafe {
-        let is_cast = !LLVMIsABitCastInst(value).is_null()
-            || (!LLVMIsAConstantExpr(value).is_null()
-                && LLVMGetConstOpcode(value) == LLVMOpcode::LLVMBitCast);
-        let source = is_cast.then(|| LLVMGetOperand(value, 0))?;
-        (LLVMTypeOf(source) == ty.as_type_ref()).then(|| VectorValue::new(source))
     }
 }

@@ -1,0 +1,153 @@
+//! Locals become registers: `mem2reg` with a limit.
+//!
+//! Where two ways of a function meet, each local that one of them changed becomes a phi, with one entry for each
+//! way in. A few kilobytes of Wasm can ask for millions: so many locals that change in so many nested loops, or in
+//! front of a switch of so many cases. The rule: such a function keeps its locals in memory and is not optimised,
+//! which takes time and room in proportion to its size. What a function would need is counted beforehand, the
+//! way LLVM places phis.
+
+#include "promotion.h"
+
+#include "dispatch_threading.h"
+#include "huge_functions.h"
+#include "llvm-c/Core.h"
+#include "llvm/Analysis/IteratedDominanceFrontier.h"
+#include "llvm/IR/CFG.h"
+#include "llvm/IR/Dominators.h"
+#include "llvm/IR/Instructions.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Transforms/Utils/PromoteMemToReg.h"
+
+using namespace llvm;
+
+namespace w2n {
+
+namespace {
+
+/// Phis of one function. Functions that people wrote need some thousands at most; with a hundred thousand the back
+/// end takes minutes.
+constexpr uint64_t kMaxPhis = 30'000;
+
+/// Their entries.
+constexpr uint64_t kMaxPhiEntries = 2'000'000;
+
+using Blocks = SmallPtrSet<BasicBlock *, 32>;
+
+/// Counts the phis that locals need.
+class PhiCounter {
+public:
+    PhiCounter(Function &function, DominatorTree &dominators) : dominators(dominators) {
+        for (BasicBlock &block : function)
+            waysIn[&block] = pred_size(&block);
+    }
+
+    /// Adds those of `local`.
+    void add(AllocaInst &local) {
+        Blocks defining, using_;
+        DenseMap<BasicBlock *, Instruction *> firstStores;
+        for (User *user : local.users()) {
+            auto *instruction = cast<Instruction>(user);
+            BasicBlock *block = instruction->getParent();
+            if (!isa<StoreInst>(instruction))
+                continue;
+            defining.insert(block);
+            Instruction *&first = firstStores[block];
+            if (!first || instruction->comesBefore(first))
+                first = instruction;
+        }
+        if (defining.size() < 2)
+            return;
+        for (User *user : local.users()) {
+            auto *load = dyn_cast<LoadInst>(user);
+            if (!load)
+                continue;
+            Instruction *store = firstStores.lookup(load->getParent());
+            if (!store || load->comesBefore(store))
+                using_.insert(load->getParent());
+        }
+        addMerges(defining, using_);
+    }
+
+    bool isTooMuch() const { return phis > kMaxPhis || entries > kMaxPhiEntries; }
+
+private:
+    void addMerges(Blocks &defining, const Blocks &using_) {
+        Blocks live;
+        SmallVector<BasicBlock *, 32> pending(using_.begin(), using_.end());
+        while (!pending.empty()) {
+            BasicBlock *block = pending.pop_back_val();
+            if (!live.insert(block).second)
+                continue;
+            for (BasicBlock *before : predecessors(block)) {
+                if (!defining.contains(before))
+                    pending.push_back(before);
+            }
+        }
+        ForwardIDFCalculator frontier(dominators);
+        frontier.setDefiningBlocks(defining);
+        frontier.setLiveInBlocks(live);
+        SmallVector<BasicBlock *, 32> merges;
+        frontier.calculate(merges);
+        phis += merges.size();
+        for (BasicBlock *block : merges)
+            entries += waysIn.lookup(block);
+    }
+
+    DominatorTree &dominators;
+    DenseMap<BasicBlock *, unsigned> waysIn;
+    uint64_t phis = 0;
+    uint64_t entries = 0;
+};
+
+/// Whether there may be too many phis at all: the most that there can be, counted in one go.
+bool mayBeTooMuch(Function &function, size_t locals) {
+    uint64_t merges = 0, waysIn = 0;
+    for (BasicBlock &block : function) {
+        unsigned ways = pred_size(&block);
+        merges += ways > 1;
+        waysIn += ways > 1 ? ways : 0;
+    }
+    return locals * merges > kMaxPhis || locals * waysIn > kMaxPhiEntries;
+}
+
+bool needsTooMuch(Function &function, DominatorTree &dominators, ArrayRef<AllocaInst *> locals) {
+    if (!mayBeTooMuch(function, locals.size()))
+        return false;
+    PhiCounter counter(function, dominators);
+    for (AllocaInst *local : locals) {
+        counter.add(*local);
+        if (counter.isTooMuch())
+            return true;
+    }
+    return false;
+}
+
+void promote(Function &function) {
+    SmallVector<AllocaInst *, 64> locals;
+    for (Instruction &instruction : function.getEntryBlock()) {
+        auto *local = dyn_cast<AllocaInst>(&instruction);
+        if (local && isAllocaPromotable(local))
+            locals.push_back(local);
+    }
+    if (locals.empty())
+        return;
+    DominatorTree dominators(function);
+    if (needsTooMuch(function, dominators, locals))
+        leaveAlone(function);
+    else
+        PromoteMemToReg(locals, dominators);
+}
+
+} // namespace
+
+} // namespace w2n
+
+extern "C" void w2n_promote_locals(LLVMModuleRef module, bool threadsDispatches) {
+    for (Function &function : *unwrap(module)) {
+        if (function.isDeclaration())
+            continue;
+        if (threadsDispatches)
+            w2n::threadDispatchesOf(function);
+        w2n::promote(function);
+    }
+}
