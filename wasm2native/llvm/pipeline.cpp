@@ -8,6 +8,7 @@
 #include "dominated_checks.h"
 #include "extended_indices.h"
 #include "huge_functions.h"
+#include "kept_accesses.h"
 #include "llvm-c/Core.h"
 #include "llvm-c/TargetMachine.h"
 #include "llvm/Analysis/CGSCCPassManager.h"
@@ -16,6 +17,7 @@
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Passes/StandardInstrumentations.h"
 #include "llvm/Target/TargetMachine.h"
+#include "relaxed_accesses.h"
 #include "reroll.h"
 #include "wrap_versioning.h"
 
@@ -27,6 +29,10 @@ void addPasses(PassBuilder &builder) {
     // Behind GVN, so that equal indices are one value, and before what takes dead branches away.
     builder.registerScalarOptimizerLateEPCallback(
         [](FunctionPassManager &passes, OptimizationLevel) { passes.addPass(DominatedChecks()); });
+    // When all is simplified, and before the vectorisers.
+    builder.registerOptimizerEarlyEPCallback([](ModulePassManager &passes, OptimizationLevel level, ThinOrFullLTOPhase) {
+        passes.addPass(createModuleToFunctionPassAdaptor(RelaxedAccesses(level)));
+    });
     builder.registerVectorizerStartEPCallback([](FunctionPassManager &passes, OptimizationLevel level) {
         // At -O1 speed of compilation counts, at -Os and -Oz size: a loop is not copied.
         if (level != OptimizationLevel::O2 && level != OptimizationLevel::O3)
@@ -37,6 +43,7 @@ void addPasses(PassBuilder &builder) {
     });
     builder.registerOptimizerLastEPCallback([](ModulePassManager &passes, OptimizationLevel, ThinOrFullLTOPhase) {
         passes.addPass(createModuleToFunctionPassAdaptor(ExtendedIndices()));
+        passes.addPass(createModuleToFunctionPassAdaptor(KeptAccesses()));
     });
 }
 

@@ -24,7 +24,7 @@ use crate::env::constant_table::Column;
 use crate::env::module_env::{EnvSettings, Part};
 use crate::error::{CompileError, Result};
 use crate::options::{CodeOptions, OptLevel};
-use crate::translate::{keep_dead_loads, translate_function};
+use crate::translate::translate_function;
 use crate::wasm::{DefinedFuncIndex, Module};
 pub use c_import::{c_prototype, c_symbol};
 pub use program::{Binding, Program, ProgramModule, Role};
@@ -83,8 +83,7 @@ pub fn partition(module: &Module<'_>, opt_level: OptLevel) -> Vec<Unit> {
     units
 }
 
-/// Translates one unit. Nothing is optimised yet, but locals are registers: `promote_locals` makes them so,
-/// because `dead_load` needs to see who uses a value.
+/// Translates one unit. Nothing is optimised yet, but locals are registers: `promote_locals` makes them so.
 pub fn emit_unit<'c>(
     context: &'c Context,
     module: &Module<'_>,
@@ -111,7 +110,6 @@ pub fn emit_unit<'c>(
         debug.finish();
     }
     promote_locals(&env.llvm)?;
-    keep_dead_loads(&env)?;
     if cfg!(debug_assertions) || settings.code.keep_ir_names {
         env.llvm
             .verify()
