@@ -65,7 +65,7 @@ fn assert_answers(level: OptLevel, instance: &Instance, export: &str, args: &[Va
     }
 }
 
-/// `dead_load.rs`: volatile when dead.
+/// `address.rs`: volatile, and `relaxed_accesses.cpp` leaves it so.
 #[test]
 fn a_load_whose_value_is_unused_traps() {
     for (level, instance) in instances("dropped_load") {
@@ -84,7 +84,7 @@ fn a_load_whose_value_is_unused_traps() {
     }
 }
 
-/// `dead_load.rs`: the result goes into an empty asm statement.
+/// `address.rs`: volatile when the callee is inlined.
 #[test]
 fn a_call_whose_result_is_unused_traps_in_its_load() {
     for (level, instance) in instances("dropped_call") {

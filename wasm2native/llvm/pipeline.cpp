@@ -8,6 +8,7 @@
 #include "dominated_checks.h"
 #include "extended_indices.h"
 #include "huge_functions.h"
+#include "kept_accesses.h"
 #include "llvm-c/Core.h"
 #include "llvm-c/TargetMachine.h"
 #include "llvm/Analysis/CGSCCPassManager.h"
@@ -16,6 +17,7 @@
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Passes/StandardInstrumentations.h"
 #include "llvm/Target/TargetMachine.h"
+#include "relaxed_accesses.h"
 #include "reroll.h"
 #include "verify.h"
 #include "wrap_versioning.h"
@@ -29,6 +31,10 @@ void addPasses(PassBuilder &builder, const W2nPassOptions &options) {
     // Behind GVN, so that equal indices are one value, and before what takes dead branches away.
     builder.registerScalarOptimizerLateEPCallback([=](FunctionPassManager &passes, OptimizationLevel) {
         passes.addPass(Verified(DominatedChecks(), verification));
+    });
+    // When all is simplified, and before the vectorisers.
+    builder.registerOptimizerEarlyEPCallback([=](ModulePassManager &passes, OptimizationLevel level, ThinOrFullLTOPhase) {
+        passes.addPass(createModuleToFunctionPassAdaptor(Verified(RelaxedAccesses(level), verification)));
     });
     builder.registerVectorizerStartEPCallback([=](FunctionPassManager &passes, OptimizationLevel level) {
         if (options.checksLoops)
@@ -44,6 +50,7 @@ void addPasses(PassBuilder &builder, const W2nPassOptions &options) {
         passes.addPass(createModuleToFunctionPassAdaptor(Verified(ExtendedIndices(), verification)));
         if (options.checksLoops)
             passes.addPass(createModuleToFunctionPassAdaptor(Verified(LoopCheckStores(options.loopChecks), verification)));
+        passes.addPass(createModuleToFunctionPassAdaptor(Verified(KeptAccesses(), verification)));
     });
 }
 

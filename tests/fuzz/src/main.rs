@@ -2,8 +2,10 @@
 //!
 //! The rule: what counts is calls that were completed and compared; a run with fewer than its floor fails.
 //! `w2n-fuzz [--seconds N] [--seed S] [--calls N] [--floor N] [--regress DIR]`, or `w2n-fuzz --replay FILE`.
+//! `w2n-fuzz --due-traps N` counts due traps and those that are lost, see [`due`]; `--due-text SEED` shows a module of it.
 
 mod child;
+mod due;
 mod generate;
 mod observe;
 mod parent;
@@ -29,6 +31,9 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let result = match args.first().map(String::as_str) {
         Some(parent::CHILD) => run_child(&args[1..]),
+        Some(due::CHILD) => due::run_child(&args[1..]),
+        Some(due::TEXT) => due::print_text(&args[1..]),
+        Some("--due-traps") => due::Session::from_args(&args).and_then(|session| session.run()),
         Some("--replay") => replay(&args[1..]),
         _ => Session::from_args(&args).and_then(|session| session.run()),
     };

@@ -22,7 +22,12 @@ pub const CHILD: &str = "--child";
 
 /// Lets the system end this process, a child, when it has taken its time. Errors: the system's words.
 pub fn limit_time() -> Result<(), String> {
-    let limit = Rlimit { current: Some(CPU_SECONDS), maximum: Some(CPU_SECONDS) };
+    limit_time_to(CPU_SECONDS)
+}
+
+/// The same with another limit.
+pub fn limit_time_to(cpu_seconds: u64) -> Result<(), String> {
+    let limit = Rlimit { current: Some(cpu_seconds), maximum: Some(cpu_seconds) };
     setrlimit(Resource::Cpu, limit).map_err(|error| format!("limit the time: {error}"))
 }
 

@@ -106,7 +106,7 @@ pub fn compile_start(
     let diagnostics = Diagnostics::listen(&context);
     let llvm = tools.timing.measure(Phase::Emit, || emit_start_unit(&context, program, code, &machine))?;
     tools.target.tune(&llvm);
-    tools.timing.measure(Phase::Optimise, || optimise(&llvm, &machine, code.opt_level));
+    tools.timing.measure(Phase::Optimise, || optimise(&llvm, &machine, code));
     let bytes = tools.timing.measure(Phase::Generate, || generate(&llvm, &machine, Artifact::Object))?;
     diagnostics.check()?;
     write_object(directory.join("start.o"), &bytes)

@@ -26,7 +26,7 @@ use crate::env::module_env::{EnvSettings, Part};
 pub use crate::env::symbol::{Symbols, mangled, typed_symbol};
 use crate::error::{CompileError, Result};
 use crate::options::{CodeOptions, OptLevel};
-use crate::translate::{keep_dead_loads, translate_function};
+use crate::translate::translate_function;
 use crate::wasm::{DefinedFuncIndex, Module};
 pub use c_import::c_prototype;
 pub use program::{Binding, MainSymbol, Program, ProgramModule, Role};
@@ -86,8 +86,7 @@ pub fn partition(module: &Module<'_>, opt_level: OptLevel) -> Vec<Unit> {
     units
 }
 
-/// Translates one unit. Nothing is optimised yet, but locals are registers: `promote_locals` makes them so,
-/// because `dead_load` needs to see who uses a value.
+/// Translates one unit. Nothing is optimised yet, but locals are registers: `promote_locals` makes them so.
 pub fn emit_unit<'c>(
     context: &'c Context,
     module: &Module<'_>,
@@ -115,7 +114,6 @@ pub fn emit_unit<'c>(
         debug.finish();
     }
     promote_locals(&env.llvm);
-    keep_dead_loads(&env)?;
     if cfg!(debug_assertions) || settings.code.keep_ir_names {
         env.llvm
             .verify()

@@ -12,12 +12,16 @@ use inkwell::values::{InstructionValue, MetadataValue};
 pub enum AliasClass {
     /// The instance, its tables, globals and what describes its memories; what tail calls pass in memory.
     InstanceState,
-    /// Bytes of a linear memory.
+    /// Bytes of a linear memory. `llvm/linear_memory.cpp` knows the class by its name.
     LinearMemory,
     /// How long a memory is. Only the runtime writes it, and it only ever grows: `llvm/dominated_checks.cpp`
     /// knows the class by its name and relies on that.
     MemoryLength,
 }
+
+/// Named metadata of LLVM modules in which all accesses to linear memory stay volatile:
+/// `llvm/linear_memory.cpp` looks for it.
+pub const STRICT_TRAPS: &str = "w2n.strict_traps";
 
 /// TBAA access tags of the classes, and other metadata for loads.
 #[derive(Clone, Copy, Debug)]
@@ -62,11 +66,6 @@ impl<'c> AliasMetadata<'c> {
             AliasClass::MemoryLength => self.memory_length,
         };
         set(instruction, tag, self.tbaa_kind);
-    }
-
-    /// Whether a load or store was marked as linear memory.
-    pub fn is_linear_memory(&self, instruction: InstructionValue<'c>) -> bool {
-        instruction.get_metadata(self.tbaa_kind) == Some(self.linear_memory)
     }
 
     /// Marks a load of something that never changes once an instance exists.

@@ -11,7 +11,7 @@ use inkwell::types::FunctionType;
 use inkwell::values::{FunctionValue, PointerValue};
 use inkwell::{GlobalVisibility, targets::TargetMachine};
 
-use super::alias::AliasMetadata;
+use super::alias::{AliasMetadata, STRICT_TRAPS};
 use super::debug::DebugContext;
 use super::layout::{InstanceLayout, Word};
 use super::symbol::Symbols;
@@ -91,6 +91,10 @@ impl<'c, 'm> ModuleEnv<'c, 'm> {
         let llvm = context.create_module(name);
         llvm.set_triple(&machine.get_triple());
         llvm.set_data_layout(&machine.get_target_data().get_data_layout());
+        if options.strict_traps {
+            let is_added = llvm.add_global_metadata(STRICT_TRAPS, &context.metadata_node(&[]));
+            debug_assert!(is_added.is_ok());
+        }
         let describe = || DebugContext::new(context, &llvm, &module.name, options.debug_info);
         let debug = (options.debug_info != DebugInfo::None).then(describe);
         Self {

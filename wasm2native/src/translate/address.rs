@@ -206,11 +206,11 @@ impl<'c> FuncTranslator<'c, '_> {
         Ok(unsafe { self.builder.build_gep(self.types().i8, pointer, &[distance], "pointer")? })
     }
 
-    /// Says that a load, store or memory intrinsic touches linear memory.
-    pub(super) fn mark_access(&self, access: InstructionValue<'c>) {
+    /// Says that a load or store touches a linear memory. Where it may fault it is volatile, or LLVM would
+    /// lose the trap; `llvm/relaxed_accesses.cpp` makes plain again what cannot be lost.
+    pub(super) fn mark_access(&self, access: InstructionValue<'c>, memory: MemoryIndex) {
         self.env.alias.mark(access, AliasClass::LinearMemory);
-        if self.env.options.strict_traps {
-            // Only loads, stores and memory intrinsics come here, and all of them can be volatile.
+        if self.env.options.strict_traps || self.bounds_checks(memory) == BoundsChecks::Guard {
             let is_set = access.set_volatile(true);
             debug_assert!(is_set.is_ok());
         }

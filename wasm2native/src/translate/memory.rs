@@ -96,7 +96,7 @@ impl<'c> FuncTranslator<'c, '_> {
         let loaded = self.builder.build_load(ty, address, "loaded")?;
         let load = loaded.as_instruction_value().expect("a load is an instruction");
         load.set_alignment(1).map_err(|error| crate::error::CompileError::internal(error.to_string()))?;
-        self.mark_access(load);
+        self.mark_access(load, memory_of(memarg));
         Ok(loaded)
     }
 
@@ -118,7 +118,7 @@ impl<'c> FuncTranslator<'c, '_> {
         let address = self.bounded_address(memory_of(memarg), index, memarg.offset, width)?;
         let store = self.builder.build_store(address, value)?;
         store.set_alignment(1).map_err(|error| crate::error::CompileError::internal(error.to_string()))?;
-        self.mark_access(store);
+        self.mark_access(store, memory_of(memarg));
         Ok(())
     }
 

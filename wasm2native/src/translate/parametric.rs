@@ -5,7 +5,7 @@ use crate::error::Result;
 
 impl FuncTranslator<'_, '_> {
     pub(super) fn translate_drop(&mut self) -> Result<()> {
-        // What only a drop used may be a load that must still trap: see `dead_load`.
+        // What only a drop used may be a load that must still trap: it is volatile.
         self.pop();
         Ok(())
     }

@@ -1,1 +1,0 @@
-(module (import "env" "f" (func $f (result i32))) (func (export "main") (result i32) call $f))

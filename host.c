@@ -1,1 +1,0 @@
-int env_f(void*c){return 9;}
