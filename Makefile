@@ -43,6 +43,7 @@ bench: build ## speed against native code, wasmtime and wasm2c; BENCH="--instruc
 
 fuzz: build ## generated modules against another engine; FUZZ_SECONDS=60 FUZZ_SEED=1; failures go to fixtures/regress
 	cargo run --release -p w2n-fuzz -- --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED) --regress fixtures/regress
+	cargo run --release -p w2n-fuzz -- --due-traps 100000000 --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
 
 install: build ## copy the compiler and its runtime below PREFIX (/usr/local)
 	scripts/install.sh "$(WASM2NATIVE)" "$(DESTDIR)$(PREFIX)" "$(TRIPLE)"
