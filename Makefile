@@ -7,6 +7,7 @@ FUZZ_SEED ?= 1
 # What is generated: modules, c or csmith.
 FUZZ ?= modules
 fuzz_modules = -p w2n-fuzz -- --regress fixtures/regress
+fuzz_traps = -p w2n-fuzz -- --due-traps 100000000
 fuzz_c = -p w2n-genc --
 fuzz_csmith = -p w2n-genc -- --csmith
 # Tests and benchmarks run the compiler that a user would run.
@@ -46,7 +47,7 @@ bench: build ## speed against native code, wasmtime and wasm2c; BENCH="--instruc
 	@scripts/setup.sh test
 	cargo run --release -p w2n-bench -- $(BENCH)
 
-fuzz: build ## FUZZ=modules (against another engine; failures go to fixtures/regress), c or csmith; FUZZ_SECONDS=60 FUZZ_SEED=1
+fuzz: build ## FUZZ=modules (against another engine), traps, c or csmith; FUZZ_SECONDS=60 FUZZ_SEED=1
 	@scripts/setup.sh test
 	cargo run --release $(fuzz_$(FUZZ)) --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
 

@@ -404,7 +404,11 @@ fn mistakes_in_native_code_are_the_users() {
         ("text.a", "no archive"),
     ]);
     bench.fails(&["app.wat", "wrong.c"], 1, &["the C compiler failed\n", "wrong.c:1", "no_such_variable"]);
-    bench.fails(&["app.wat", "undefined.c"], 1, &["the linker failed\n", "no_such_function", "-lNAME"]);
+    bench.fails(
+        &["app.wat", "undefined.c"],
+        1,
+        &["the linker failed with status 1: ", "no_such_function", "-lNAME"],
+    );
     bench.fails(&["app.wat", "gone.c"], 1, &["cannot read gone.c: no such file"]);
     bench.fails(&["app.wat", "gone.a"], 1, &["cannot read gone.a: no such file"]);
     bench.fails(&["app.wat", "text.o"], 1, &["text.o: is no object, archive or shared library"]);

@@ -109,6 +109,26 @@ Instruction *firstEffect(BasicBlock &block) {
     return nullptr;
 }
 
+/// Whether two operands are surely different. Equal instructions are not yet one: accesses were volatile.
+bool areDifferent(const Value &one, const Value &other) {
+    auto *instruction = dyn_cast<Instruction>(&one);
+    auto *otherInstruction = dyn_cast<Instruction>(&other);
+    if (!instruction || !otherInstruction)
+        return &one != &other;
+    return instruction->getOpcode() != otherInstruction->getOpcode();
+}
+
+/// Whether two effects cannot become one.
+bool areDifferentEffects(const Instruction &one, const Instruction &other) {
+    if (one.getOpcode() != other.getOpcode() || one.getNumOperands() != other.getNumOperands())
+        return true;
+    for (unsigned index = 0; index < one.getNumOperands(); ++index) {
+        if (areDifferent(*one.getOperand(index), *other.getOperand(index)))
+            return true;
+    }
+    return false;
+}
+
 /// Whether two ways on cannot become one.
 bool haveDifferentEffects(BasicBlock &one, BasicBlock &other) {
     if (&one == &other)
@@ -117,7 +137,7 @@ bool haveDifferentEffects(BasicBlock &one, BasicBlock &other) {
     Instruction *effect = effectOf(one);
     Instruction *otherEffect = effectOf(other);
     if (effect && otherEffect)
-        return !effect->isIdenticalTo(otherEffect);
+        return areDifferentEffects(*effect, *otherEffect);
     if (effect || otherEffect)
         return true;
     auto *end = dyn_cast<ReturnInst>(one.getTerminator());
@@ -203,7 +223,9 @@ bool CertainLoads::isKeptBy(Instruction &user, const Use &use, Trail trail) {
         if (use.getOperandNo() == StoreInst::getPointerOperandIndex())
             return true;
         // LLVM deletes a store of what was loaded from there.
-        return store->getPointerOperand() != trail.load->getPointerOperand() && !isOverwritten(*store);
+        bool isStoredBack =
+            trail.value == trail.load && store->getPointerOperand() == trail.load->getPointerOperand();
+        return !isStoredBack && !isOverwritten(*store);
     }
     if (auto *load = dyn_cast<LoadInst>(&user))
         return !isLinearMemory(*load) ? load->isVolatile() : verdicts.contains(load);

@@ -51,3 +51,15 @@ fn a_run_below_its_floor_fails() {
     let (is_success, said) = fuzz(&[("--seconds", 0), ("--floor", 1)]);
     assert!(!is_success && said.contains("only 0 calls, the floor is 1"), "{said}");
 }
+
+/// Due traps that must come in each setup; a module has some hundred.
+const FLOOR_DUE_TRAPS: u64 = 1_000;
+
+/// Functions whose accesses are out of bounds, at every level with guard pages.
+#[test]
+fn every_due_trap_comes() {
+    let (is_success, said) =
+        fuzz(&[("--due-traps", FLOOR_DUE_TRAPS), ("--floor", FLOOR_DUE_TRAPS), ("--seed", 1)]);
+    assert!(is_success, "{said}");
+    assert!(number_before(&said, " due, 0 lost") >= FLOOR_DUE_TRAPS, "{said}");
+}
