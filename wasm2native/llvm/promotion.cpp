@@ -142,11 +142,11 @@ void promote(Function &function) {
 
 } // namespace w2n
 
-extern "C" void w2n_promote_locals(LLVMModuleRef module, bool threadsDispatches) {
+extern "C" void w2n_promote_locals(LLVMModuleRef module, W2nDispatches dispatches) {
     for (Function &function : *unwrap(module)) {
         if (function.isDeclaration())
             continue;
-        if (threadsDispatches)
+        if (dispatches == W2N_THREADED)
             w2n::threadDispatchesOf(function);
         w2n::promote(function);
     }

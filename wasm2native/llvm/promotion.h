@@ -5,7 +5,10 @@
 
 extern "C" {
 
-/// Makes registers of the locals of all functions, if wanted after threading the dispatches on them.
+/// Whether branches are led past dispatches on locals first.
+enum W2nDispatches : unsigned { W2N_KEPT, W2N_THREADED };
+
+/// Makes registers of the locals of all functions.
 /// `backend/promote.rs` repeats this declaration.
-void w2n_promote_locals(LLVMModuleRef module, bool threadsDispatches);
+void w2n_promote_locals(LLVMModuleRef module, W2nDispatches dispatches);
 }
