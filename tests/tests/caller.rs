@@ -52,7 +52,7 @@ fn lacks() -> Option<&'static str> {
     if unsafe { libc::geteuid() } != 0 {
         return Some("not run by root");
     }
-    let options = std::process::Command::new("findmnt")
+    let options = Command::new("findmnt")
         .args(["-no", "OPTIONS", "-T"])
         .arg(std::env::temp_dir())
         .output();
