@@ -453,6 +453,9 @@ bool CertainLoads::dividesLoop(Loop &loop, Instruction &terminator) {
         if (firstEffect(*block))
             return true;
     }
+    // What it hands to a loop around it may matter to that loop alone, which then goes with it.
+    if (loop.getParentLoop())
+        return false;
     BasicBlock *exit = loop.getUniqueExitBlock();
     if (!exit)
         return true;
