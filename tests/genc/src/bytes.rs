@@ -61,8 +61,7 @@ pub fn kernel(mut rng: Rng, number: u32) -> Kernel {
         .replace("C3", &rng.u32(0..9).to_string());
     let (source, target) = (format!("k{number}_s"), format!("k{number}_d"));
     let arrays = [(source.as_str(), Element::U8, 200), (target.as_str(), Element::U8, 800)];
-    let function =
-        format!("NOINLINE uint64_t k{number}(uint8_t *s, uint8_t *d, uint32_t n) {{\n{body}\n}}");
+    let function = format!("NOINLINE uint64_t k{number}(uint8_t *s, uint8_t *d, uint32_t n) {{\n{body}\n}}");
     let call = |target: &str, length: u32| format!("fold(k{number}({source}, {target}, opaque({length})));");
     let calls = [
         call(&target, rng.u32(150..=190)),
