@@ -52,10 +52,7 @@ fn lacks() -> Option<&'static str> {
     if unsafe { libc::geteuid() } != 0 {
         return Some("not run by root");
     }
-    let options = Command::new("findmnt")
-        .args(["-no", "OPTIONS", "-T"])
-        .arg(std::env::temp_dir())
-        .output();
+    let options = Command::new("findmnt").args(["-no", "OPTIONS", "-T"]).arg(std::env::temp_dir()).output();
     let options =
         options.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
     options.contains("nosuid").then_some("the directory for temporary files is mounted with nosuid")

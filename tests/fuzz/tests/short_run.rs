@@ -53,7 +53,7 @@ fn a_run_below_its_floor_fails() {
 }
 
 /// Due traps that must come in each setup; a module has some hundred.
-const FLOOR_DUE_TRAPS: u64 = 1_000;
+const FLOOR_DUE_TRAPS: u64 = 4_000;
 
 /// Functions whose accesses are out of bounds, at every level with guard pages.
 #[test]

@@ -27,6 +27,7 @@ mod tasks;
 mod temporary;
 mod timing;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::backend::link::{Link, LinkKind, Strip, ToolCommand, quote};
@@ -255,13 +256,7 @@ impl Run<'_> {
             (objects, output.link_destination(temp_files)?)
         };
         let mut native = native.arguments.clone();
-        if let (LinkKind::SharedLibrary, [Source { object: Some(object), .. }]) =
-            (kind, plan.sources.as_slice())
-        {
-            // The only module is found without its name, too.
-            let descriptor = Symbols::new(&object.prefix).descriptor();
-            native.push(format!("-Wl,--defsym={MODULE}={descriptor}").into());
-        }
+        native.extend(alias_of_only_module(kind, plan));
         let command = Link {
             kind,
             output: &destination,
@@ -337,6 +332,17 @@ impl Run<'_> {
         self.temp_files.forget_writers();
         result
     }
+}
+
+/// The only module of a plugin is found without its name, too: by what its own units define, or by this argument
+/// for the linker if it is compiled already.
+fn alias_of_only_module(kind: LinkKind, plan: &Plan<'_>) -> Option<OsString> {
+    let (LinkKind::SharedLibrary, [Source { object: Some(object), .. }]) = (kind, plan.sources.as_slice())
+    else {
+        return None;
+    };
+    let descriptor = Symbols::new(&object.prefix).descriptor();
+    Some(format!("-Wl,--defsym={MODULE}={descriptor}").into())
 }
 
 fn link_kind(options: &Options) -> LinkKind {

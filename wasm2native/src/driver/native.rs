@@ -163,7 +163,12 @@ impl NativeCode {
     ) -> Result<Vec<ObjectModule>> {
         let damaged = || CompileError::input("is a damaged archive");
         let mut modules = Vec::new();
-        for (number, member) in archive.members().enumerate() {
+        let mut members = archive.members().enumerate().peekable();
+        // Cut off inside of its table of contents, an archive looks as if it had no members.
+        if members.peek().is_none() && bytes.len() > object::archive::MAGIC.len() {
+            return Err(damaged());
+        }
+        for (number, member) in members {
             let member = member.map_err(|_| damaged())?;
             let name = OsStr::from_bytes(member.name());
             let thin;
