@@ -5,6 +5,8 @@
 //! `w2n-fuzz --due-traps N` counts due traps and those that are lost, see [`due`]; `--due-text SEED` shows a module of it.
 
 mod child;
+#[cfg(test)]
+mod constants;
 mod due;
 mod generate;
 mod observe;
