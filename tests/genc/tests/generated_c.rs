@@ -10,10 +10,10 @@ use std::process::Command;
 const FLOOR: u64 = 5_000;
 
 /// Comparisons after which it is enough.
-const ENOUGH: u64 = 6_000;
+const ENOUGH: u64 = 5_200;
 
 /// Time it may take; two processors that do nothing else take a good half of it.
-const SECONDS: u64 = 900;
+const SECONDS: u64 = 1_500;
 
 /// Failures after which it is over: the rest is of the same cause, as a rule.
 const ENOUGH_FAILURES: u64 = 3;

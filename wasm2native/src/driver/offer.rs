@@ -9,7 +9,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use object::read::Symbol;
-use object::{Object, ObjectKind, ObjectSection, ObjectSymbol, SectionKind, SymbolFlags, SymbolKind, elf};
+use object::{Object, ObjectKind, ObjectSection, ObjectSymbol, SectionKind, SymbolFlags, elf};
 use w2n_abi::NOTE_SECTION;
 use w2n_abi::symbol::{EXPORT_SEPARATOR, NAMESPACE, OFFERED_SECTION};
 
@@ -60,7 +60,7 @@ impl Offers {
             ObjectKind::Dynamic => Box::new(file.dynamic_symbols()),
             _ => Box::new(file.symbols()),
         };
-        for symbol in symbols.filter(|symbol| symbol.is_global() && is_defined(symbol)) {
+        for symbol in symbols.filter(|symbol| symbol.is_global() && !symbol.is_undefined()) {
             let Ok(name) = symbol.name_bytes() else { continue };
             // A module's own symbols are in the name space; else the long names of C functions are the user's.
             if is_reserved(name) || (has_module && name.starts_with(NAMESPACE.as_bytes())) {
@@ -93,12 +93,6 @@ impl Offers {
     pub fn find(&self, symbol: &str) -> Option<(&str, Standing)> {
         self.known.get(symbol.as_bytes()).map(|definition| (&*definition.file, definition.standing))
     }
-}
-
-/// Whether the file has it; variables of threads are no definitions to the `object` crate.
-fn is_defined(symbol: &Symbol<'_, '_>) -> bool {
-    let is_of_thread = symbol.kind() == SymbolKind::Tls && !symbol.is_undefined();
-    symbol.is_definition() || symbol.is_common() || is_of_thread
 }
 
 /// Names of the runtime, of descriptors and so on.
