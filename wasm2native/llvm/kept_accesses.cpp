@@ -17,7 +17,7 @@ namespace {
 /// Whether a use surely takes all of a vector; of what others need a part of, x86 loads no more than that,
 /// volatile or not.
 bool takesWhole(const User *user) {
-    return isa<StoreInst>(user);
+    return isa<StoreInst, ReturnInst>(user);
 }
 
 /// Uses a vector in an empty asm statement right behind where it is loaded.
@@ -75,6 +75,18 @@ void keepVolatile(LoadInst &load) {
 }
 
 } // namespace
+
+void keepOpaqueLoads(Function &function) {
+    SmallVector<LoadInst *, 16> opaque;
+    for (BasicBlock &block : function) {
+        for (Instruction &instruction : block) {
+            auto *load = dyn_cast<LoadInst>(&instruction);
+            if (load && load->isVolatile() && isLinearMemory(*load))
+                opaque.push_back(load);
+        }
+    }
+    for_each(opaque, [](LoadInst *load) { keepVolatile(*load); });
+}
 
 PreservedAnalyses KeptAccesses::run(Function &function, FunctionAnalysisManager &analyses) {
     SmallVector<LoadInst *, 16> opaque;

@@ -16,4 +16,7 @@ public:
     static bool isRequired() { return true; }
 };
 
+/// The same at -O0, where all loads are volatile and no pipeline runs.
+void keepOpaqueLoads(llvm::Function &function);
+
 } // namespace w2n

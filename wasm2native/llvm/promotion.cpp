@@ -10,6 +10,7 @@
 
 #include "dispatch_threading.h"
 #include "huge_functions.h"
+#include "kept_accesses.h"
 #include "llvm-c/Core.h"
 #include "llvm/Analysis/IteratedDominanceFrontier.h"
 #include "llvm/IR/CFG.h"
@@ -149,5 +150,8 @@ extern "C" void w2n_promote_locals(LLVMModuleRef module, W2nDispatches dispatche
         if (dispatches == W2N_THREADED)
             w2n::threadDispatchesOf(function);
         w2n::promote(function);
+        // At -O0, where no pipeline follows.
+        if (dispatches == W2N_KEPT)
+            w2n::keepOpaqueLoads(function);
     }
 }

@@ -28,7 +28,17 @@ public:
         return preserved;
     }
 
+    /// Whether it runs on functions that LLVM's passes leave alone, too: as `Pass` says.
+    static bool isRequired() {
+        if constexpr (llvm::is_detected<RequiredType, Pass>::value)
+            return Pass::isRequired();
+        else
+            return false;
+    }
+
 private:
+    template <typename T> using RequiredType = decltype(T::isRequired());
+
     Pass pass;
     Verification verification;
 };
