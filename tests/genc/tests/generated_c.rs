@@ -51,7 +51,7 @@ fn kernels_do_what_native_code_does() {
 #[test]
 fn programs_of_csmith_do_what_native_code_does() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_w2n-genc"));
-    command.args(["--csmith", "--seconds", "300", "--enough", "60", "--floor", "30", "--failures", "2"]);
+    command.args(["--csmith", "--seconds", "900", "--enough", "60", "--floor", "30", "--failures", "2"]);
     let output = command.output().unwrap();
     let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
     assert!(output.status.success(), "{said}");
