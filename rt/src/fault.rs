@@ -145,7 +145,8 @@ fn only_signal_without_stack(blocked: &libc::sigset_t) -> Option<c_int> {
 
 /// Sends the signal to the calling thread, for when the handler that calls this has returned.
 fn send_again(signal: c_int) -> bool {
-    // SAFETY: a plain system call. All signals are blocked in our handler (`signal.rs`), and those of the
+    // The function of the C library for this is newer than the oldest glibc that programs start on.
+    // SAFETY: plain system calls. All signals are blocked in our handler (`signal.rs`), and those of the
     // interrupted thread are not when it has returned.
-    unsafe { libc::pthread_kill(libc::pthread_self(), signal) == 0 }
+    unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), libc::syscall(libc::SYS_gettid), signal) == 0 }
 }

@@ -93,7 +93,7 @@ fn vectors_pass_through_typed_functions() {
     for level in LEVELS {
         let (library, module) = library(level);
         let instance = instance(&module);
-        let symbol = library.symbol("v_typed").expect("the typed function");
+        let symbol = library.symbol("w2n_v__typed").expect("the typed function");
         // SAFETY: the export has this type, and `RATIONALE.md` says how a vector is passed.
         let typed: Typed = unsafe { std::mem::transmute(symbol) };
         let mut bytes = [0u8; 16];
