@@ -29,7 +29,8 @@ pub fn run(seed: u64, dir: &Path, failures: &Path) -> Result<Outcome, String> {
     // csmith wants a small number.
     let number = seed % (1 << 31);
     let mut csmith = Command::new("csmith");
-    csmith.args(OPTIONS).args(["--seed", &number.to_string()]);
+    // It writes a file about the machine to where it runs.
+    csmith.args(OPTIONS).args(["--seed", &number.to_string()]).current_dir(dir);
     let source = widened(&compare::run(&mut csmith)?);
     let expected = match compare::native(dir, &source) {
         Ok(expected) if !expected.is_empty() => expected,
