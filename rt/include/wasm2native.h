@@ -59,7 +59,7 @@ extern "C" {
 #endif
 
 /* Version of all that follows; see w2n_compatible. */
-#define W2N_ABI_VERSION 1u
+#define W2N_ABI_VERSION 2u
 
 /* Traps: why a call ended. */
 #define W2N_TRAP_UNREACHABLE 1u

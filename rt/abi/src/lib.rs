@@ -34,8 +34,9 @@ pub use types::*;
 pub use variables::*;
 pub use wasi::{is_wasi_module, wasi_symbol_prefix};
 
-/// Version of everything in this crate. A runtime refuses a descriptor with another version.
-pub const ABI_VERSION: u32 = 1;
+/// Version of everything in this crate. A runtime refuses a descriptor with another version. Whatever changes here
+/// is a new one: `tests/layout.rs` compares it with `layout.txt`.
+pub const ABI_VERSION: u32 = 2;
 
 /// Log2 of the bytes in a Wasm page, unless a memory's type says otherwise (custom page sizes).
 pub const PAGE_SIZE_LOG2: u32 = 16;
