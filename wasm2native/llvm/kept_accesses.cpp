@@ -4,6 +4,7 @@
 
 #include "certain_loads.h"
 #include "linear_memory.h"
+#include "processors.h"
 #include "llvm/ADT/PostOrderIterator.h"
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/InlineAsm.h"
@@ -14,7 +15,7 @@ namespace w2n {
 
 namespace {
 
-/// Whether a use surely takes all of a vector; of what others need a part of, x86 loads no more than that,
+/// Whether a use surely takes all of a vector; of what others need a part of, code loads no more than that,
 /// volatile or not.
 bool takesWhole(const User *user) {
     return isa<StoreInst, ReturnInst>(user);
@@ -29,7 +30,8 @@ void useWhole(LoadInst &load) {
     if (load.getType()->getPrimitiveSizeInBits() == 64)
         whole = builder.CreateBitCast(whole, builder.getDoubleTy(), "kept");
     auto *type = FunctionType::get(builder.getVoidTy(), {whole->getType()}, false);
-    builder.CreateCall(InlineAsm::get(type, "", "x", /*hasSideEffects=*/true), {whole});
+    const char *anyVector = vectorRegister(load.getModule()->getTargetTriple());
+    builder.CreateCall(InlineAsm::get(type, "", anyVector, /*hasSideEffects=*/true), {whole});
 }
 
 /// The operands of selects that are `load`, perhaps in another width. Such a select can become a conditional

@@ -1,6 +1,7 @@
 //! Answers what LLVM's subtarget tables say of processors.
 //!
-//! The rule: no list of ours; a newer LLVM brings newer processors.
+//! The rule: no list of processors of ours; a newer LLVM brings newer ones. What depends on the architecture stands
+//! here, and in `src/arch/`.
 
 #include "processors.h"
 
@@ -28,4 +29,10 @@ extern "C" void w2n_visit_cpus(const char *triple, const char *features, void (*
 
 extern "C" bool w2n_has_features(LLVMTargetMachineRef machine, const char *features) {
     return reinterpret_cast<TargetMachine *>(machine)->getMCSubtargetInfo()->checkFeatures(features);
+}
+
+const char *w2n::vectorRegister(const Triple &triple) {
+    if (triple.getArch() == Triple::x86_64)
+        return "x";
+    report_fatal_error("no register constraint is known for this architecture");
 }

@@ -1,5 +1,5 @@
 //! What LLVM knows of processors, which its C interface does not tell (`backend/target.rs` and
-//! `env/vector_unit.rs` repeat these declarations).
+//! `env/vector_unit.rs` repeat these declarations), and what our passes have to know of architectures.
 #pragma once
 
 #include "llvm-c/TargetMachine.h"
@@ -13,3 +13,14 @@ void w2n_visit_cpus(const char *triple, const char *features, void (*visit)(void
 /// Whether the processor that `machine` makes code for has all of `features`, such as `+ssse3,+fma`.
 bool w2n_has_features(LLVMTargetMachineRef machine, const char *features);
 }
+
+namespace llvm {
+class Triple;
+}
+
+namespace w2n {
+
+/// How an asm statement asks for a register that holds vectors of 128 bits, and floats.
+const char *vectorRegister(const llvm::Triple &triple);
+
+} // namespace w2n

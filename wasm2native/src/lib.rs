@@ -1,4 +1,5 @@
-//! Ahead-of-time compiler from WebAssembly to native code. In the order of the pipeline:
+//! Ahead-of-time compiler from WebAssembly to native code. In the order of the pipeline, with `arch`,
+//! which has the facts of the processor, before all of them:
 //!
 //! 1. [`wasm`]: bytes to a validated `Module`; knows no LLVM.
 //! 2. `env`: what a function body may look up: types, symbols, the layout of an instance.
@@ -7,6 +8,7 @@
 //! 5. `backend`: LLVM module to optimised object files and the linked output; knows no Wasm.
 //! 6. [`driver`]: runs them, in parallel, and puts the output in its place.
 
+mod arch;
 pub mod backend;
 pub mod cli;
 pub mod driver;

@@ -85,6 +85,15 @@ pub const CONFINED: &[Confined] = &[
             ("backend/target.rs", "what to tune code for, which changes no meaning"),
         ],
     },
+    Confined {
+        about: "depends on the processor, and facts about those stand in arch/",
+        words: &["x86_64", "X86_64", "initialize_x86", "llvm.x86", "llvm.aarch64", "target_arch"],
+        within: "wasm2native/src",
+        places: &[
+            ("arch/mod.rs", "which architecture is compiled for"),
+            ("arch/x86_64.rs", "all that is known of it"),
+        ],
+    },
     Confined { about: "is global state", words: &["static mut"], within: "wasm2native/src", places: &[] },
 ];
 

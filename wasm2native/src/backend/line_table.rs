@@ -11,10 +11,10 @@ use gimli::{
     AttributeValue, ColumnType, DebuggingInformationEntry, Dwarf, DwarfSections, EndianSlice, LittleEndian,
     SectionId, Unit,
 };
-use object::elf::{R_X86_64_32, R_X86_64_64};
 use object::{File, Object as _, ObjectSection, ObjectSymbol, RelocationFlags, RelocationTarget};
 
 use super::pc_map::broken;
+use crate::arch::TARGET;
 use crate::error::Result;
 
 /// While an object is read, section `n` lies at address `n << SECTION_SHIFT`, so that an address says
@@ -224,10 +224,12 @@ fn relocated<'a>(file: &File<'a>, id: SectionId) -> Result<Cow<'a, [u8]>> {
         let Some(target_section) = target.section_index() else { continue };
         let position = target.address().wrapping_add_signed(relocation.addend());
         let value = match relocation.flags() {
-            RelocationFlags::Elf { r_type: R_X86_64_64 } => {
+            RelocationFlags::Elf { r_type } if r_type == TARGET.relocations.absolute_64 => {
                 (section_address(target_section) + position).to_le_bytes().to_vec()
             }
-            RelocationFlags::Elf { r_type: R_X86_64_32 } => (position as u32).to_le_bytes().to_vec(),
+            RelocationFlags::Elf { r_type } if r_type == TARGET.relocations.absolute_32 => {
+                (position as u32).to_le_bytes().to_vec()
+            }
             other => return Err(broken(format!("unknown relocation {other:?} in {}", id.name()))),
         };
         let place = place as usize;

@@ -10,12 +10,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use super::linker::Linker;
+use crate::arch::TARGET;
 use crate::error::{CompileError, Result, printable, shortened};
 use w2n_abi::symbol;
 
 /// What a plugin exports: descriptors and typed C functions. No library has such names, whatever the guest's are,
-/// and C code that is linked into the plugin is nobody else's concern.
-const PLUGIN_EXPORTS: &str = "{ global: w2n_module; w2n_module_*; w2n_*__*; local: *; };\n";
+/// and C code that is linked into the plugin is nobody else's concern. All are patterns, since linkers differ about
+/// a name that is not there.
+const PLUGIN_EXPORTS: &str = "{ global: w2n_module*; w2n_*__*; local: *; };\n";
 
 /// More objects than this go into a response file: command lines have a limit.
 const MAX_OBJECTS_ON_COMMAND_LINE: usize = 32;
@@ -299,21 +301,29 @@ impl ToolCommand {
     }
 
     /// What to do about a linker that failed.
-    fn remedy(&self, said: &str) -> &'static str {
+    fn remedy(&self, said: &str) -> String {
         if self.linker.has_musl() {
-            return "its C library is musl, and the runtime needs glibc: use gcc, or link with -static";
+            return "its C library is musl, and the runtime needs glibc: use gcc, or link with -static"
+                .to_owned();
         }
         if said.contains("-fuse-ld") || said.contains("cannot find 'ld'") {
-            return "the linker that -fuse-ld names is not installed: install it, or leave -fuse-ld out";
+            return "the linker that -fuse-ld names is not installed: install it, or leave -fuse-ld out"
+                .to_owned();
+        }
+        if said.contains("--no-dynamic-linker") {
+            return "this linker makes no static programs that load anywhere: -static wants GNU ld or mold"
+                .to_owned();
         }
         match self.purpose {
             Purpose::LinkNative => {
                 "what does the native code need? its libraries go on the command line: -lNAME, -LDIR"
+                    .to_owned()
             }
-            _ => {
-                "what links has to be a C compiler for x86-64 Linux and glibc, such as gcc; if this is one, report \
-                 it as a bug of wasm2native with the command, which `-v` shows"
-            }
+            _ => format!(
+                "what links has to be a C compiler for {} Linux and glibc, such as gcc; if this is one, report \
+                 it as a bug of wasm2native with the command, which `-v` shows",
+                TARGET.title
+            ),
         }
     }
 

@@ -6,6 +6,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::fmt;
+use std::io::ErrorKind;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use crate::arch::TARGET;
 use crate::error::{CompileError, Result, plain_reason};
 
 /// C compilers looked for on PATH, in this order.
@@ -29,7 +31,9 @@ pub(super) const INSTALL_HINT: &str =
     "install a C compiler (`apt-get install gcc libc6-dev`), or name one with --linker=PATH or CC=PATH";
 
 /// What to do about one that we cannot link with.
-const OTHER_HINT: &str = "name a C compiler for x86-64 Linux and glibc, such as gcc: --linker=gcc or CC=gcc";
+fn other_hint() -> String {
+    format!("name a C compiler for {} Linux and glibc, such as gcc: --linker=gcc or CC=gcc", TARGET.title)
+}
 
 /// Where a linker comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,16 +118,16 @@ impl Linker {
         if !triple.contains('-') {
             return Ok(());
         }
-        let problem = if !["x86_64", "amd64"].contains(&arch) || !triple.contains("linux") {
-            format!("{self} compiles for {triple}, but the program is to be for x86-64 Linux")
+        let problem = if !TARGET.is_called(arch) || !triple.contains("linux") {
+            format!("{self} compiles for {triple}, but the program is to be for {} Linux", TARGET.title)
         } else if triple.contains("android") || triple.ends_with("x32") {
             format!("{self} compiles for {triple}, but the runtime needs glibc")
         } else {
             return Ok(());
         };
         let hint = match arch.starts_with("wasm") {
-            true => format!("it makes the input of wasm2native, not its output; {OTHER_HINT}"),
-            false => OTHER_HINT.to_owned(),
+            true => format!("it makes the input of wasm2native, not its output; {}", other_hint()),
+            false => other_hint(),
         };
         Err(CompileError::machine(problem).hint(hint))
     }
@@ -154,7 +158,11 @@ impl Linker {
             Origin::Variable(_) => format!("{} ({self})", self.program.display()),
             Origin::Option | Origin::Path => self.program.display().to_string(),
         };
-        CompileError::machine(format!("cannot run the linker {named}: {reason}")).hint(INSTALL_HINT)
+        let cannot = CompileError::machine(format!("cannot run the linker {named}: {reason}"));
+        match error.kind() {
+            ErrorKind::NotFound | ErrorKind::PermissionDenied => cannot.hint(INSTALL_HINT),
+            _ => cannot,
+        }
     }
 }
 

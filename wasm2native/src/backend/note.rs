@@ -6,12 +6,12 @@ use std::mem::size_of;
 
 use object::write::Object as WrittenObject;
 use object::{
-    Architecture, BinaryFormat, Endianness, Object, ObjectKind, ObjectSection, ObjectSymbol, SectionFlags,
-    SectionKind, elf,
+    BinaryFormat, Endianness, Object, ObjectKind, ObjectSection, ObjectSymbol, SectionFlags, SectionKind, elf,
 };
 use w2n_abi::symbol::MODULE;
 use w2n_abi::{ABI_VERSION, ModuleNote, NOTE_ALIGN, NOTE_MAGIC, NOTE_SECTION};
 
+use crate::arch::TARGET;
 use crate::error::{CompileError, Result};
 
 /// What an object says of a module.
@@ -34,7 +34,7 @@ pub fn write_object(note: &Note) -> Result<Vec<u8>> {
 }
 
 fn written(note: &Note) -> Result<WrittenObject<'static>> {
-    let mut object = WrittenObject::new(BinaryFormat::Elf, Architecture::X86_64, Endianness::Little);
+    let mut object = WrittenObject::new(BinaryFormat::Elf, TARGET.object, Endianness::Little);
     let section = object.add_section(Vec::new(), NOTE_SECTION.as_bytes().to_vec(), SectionKind::Other);
     // No linker takes such a section over, unless it makes an object.
     object.section_mut(section).flags =
@@ -88,7 +88,7 @@ pub fn read(file: &object::File<'_>) -> Result<Contents> {
         _ if file.kind() == ObjectKind::Dynamic => Ok(Contents::Plugin),
         None => Err(unusable("is an object of wasm2native that does not say what module is in it")),
         Some(section) => {
-            if file.architecture() != Architecture::X86_64 || file.endianness() != Endianness::Little {
+            if file.architecture() != TARGET.object || file.endianness() != Endianness::Little {
                 let message = format!("is for another machine ({:?})", file.architecture());
                 return Err(CompileError::input(message).hint("compile its module for this one"));
             }

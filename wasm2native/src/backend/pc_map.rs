@@ -6,16 +6,16 @@
 use std::mem::{offset_of, size_of};
 use std::ops::Range;
 
-use object::elf::R_X86_64_PC32;
 use object::write::{Object, Relocation, StandardSection, Symbol, SymbolId, SymbolSection};
 use object::{
-    Architecture, BinaryFormat, Endianness, File, Object as _, ObjectSymbol, RelocationFlags, SectionKind,
-    SymbolFlags, SymbolKind, SymbolScope,
+    BinaryFormat, Endianness, File, Object as _, ObjectSymbol, RelocationFlags, SectionKind, SymbolFlags,
+    SymbolKind, SymbolScope,
 };
 use w2n_abi::symbol::{INITIALIZE, INTERNAL_SEPARATOR};
 use w2n_abi::{NONE, PC_MAP_WIDTH_FACTOR, PcMapFunc, PcMapHeader};
 
 use super::line_table::{InlinedCall, LineTable, Row, code_addresses};
+use crate::arch::TARGET;
 use crate::error::{CompileError, Result};
 
 /// What the map says of one function, ready to be written.
@@ -99,7 +99,7 @@ pub fn read_funcs(object_bytes: &[u8], prefix: &str, bodies: &Bodies) -> Result<
 
 /// An object that defines the symbol `<prefix>.pc_map`.
 pub fn write_object(prefix: &str, funcs: &[MappedFunc], bodies: &Bodies) -> Result<Vec<u8>> {
-    let mut object = Object::new(BinaryFormat::Elf, Architecture::X86_64, Endianness::Little);
+    let mut object = Object::new(BinaryFormat::Elf, TARGET.object, Endianness::Little);
     let section = object.add_subsection(StandardSection::ReadOnlyData, b"w2n.pc_map");
     let symbol = object.add_symbol(hidden(format!("{prefix}.pc_map"), SymbolKind::Data));
     let data = map_bytes(funcs, bodies)?;
@@ -176,7 +176,8 @@ fn hidden(name: String, kind: SymbolKind) -> Symbol {
 }
 
 fn pc_relative(offset: u64, symbol: SymbolId) -> Relocation {
-    Relocation { offset, symbol, addend: 0, flags: RelocationFlags::Elf { r_type: R_X86_64_PC32 } }
+    let r_type = TARGET.relocations.relative_32;
+    Relocation { offset, symbol, addend: 0, flags: RelocationFlags::Elf { r_type } }
 }
 
 fn encode_rows(start: u64, rows: &[Row]) -> Vec<u8> {

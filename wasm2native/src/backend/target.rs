@@ -1,4 +1,4 @@
-//! The machine we compile for. Only x86-64 Linux so far; everything else is refused with the reason.
+//! The machine we compile for: [`TARGET`] with Linux and glibc; everything else is refused with the reason.
 //!
 //! Call [`initialise`] before anything else of LLVM is used.
 
@@ -8,19 +8,14 @@ use std::sync::Once;
 use inkwell::OptimizationLevel;
 use inkwell::attributes::AttributeLoc;
 use inkwell::module::Module;
-use inkwell::targets::{CodeModel, InitializationConfig, RelocMode, Target, TargetMachine, TargetTriple};
+use inkwell::targets::{CodeModel, RelocMode, Target, TargetMachine, TargetTriple};
 
+use crate::arch::TARGET;
 use crate::error::{CompileError, Result};
 use crate::options::{OptLevel, TargetOptions};
 
-/// The triple of the only target there is, as Rust, Debian and LLVM all understand it.
-pub const DEFAULT_TRIPLE: &str = "x86_64-unknown-linux-gnu";
-
-/// The processor we compile for unless `-march` or `-mcpu` says otherwise: every x86-64 has it.
-const BASELINE_CPU: &str = "x86-64";
-
-/// What a processor must have for code of [`DEFAULT_TRIPLE`] to run on it at all.
-const REQUIRED_FEATURES: &CStr = c"+64bit";
+/// The triple of the only target there is.
+pub const DEFAULT_TRIPLE: &str = TARGET.triple;
 
 unsafe extern "C" {
     /// Calls `visit(state, name)` for each processor of a target that has all of `features`
@@ -44,7 +39,7 @@ fn known_cpus() -> Vec<String> {
     let mut names = Vec::new();
     // SAFETY: both texts are C strings, and `collect` takes what `names` points to.
     unsafe {
-        w2n_visit_cpus(triple.as_ptr(), REQUIRED_FEATURES.as_ptr(), collect, (&raw mut names).cast());
+        w2n_visit_cpus(triple.as_ptr(), TARGET.required_features.as_ptr(), collect, (&raw mut names).cast());
     }
     names
 }
@@ -78,7 +73,7 @@ pub fn initialise(remarks: Remarks) {
 }
 
 fn initialise_llvm(remarks: Remarks) {
-    Target::initialize_x86(&InitializationConfig::default());
+    (TARGET.initialise)();
     // SAFETY: `initialise` calls this once, before any code is generated.
     unsafe { w2n_keep_access_locations() };
     super::diagnostics::install_fatal_error_handler();
@@ -107,16 +102,17 @@ pub fn llvm_version() -> String {
 }
 
 impl TargetSpec {
-    /// Checks what the user asked for. Everything but x86-64 Linux and its processors is an error that
+    /// Checks what the user asked for. Everything but Linux on our processors is an error that
     /// names what is missing.
     pub fn resolve(options: &TargetOptions) -> Result<Self> {
         if let Some(triple) = &options.triple {
             check_triple(triple)?;
         }
-        if !cfg!(all(target_arch = "x86_64", target_os = "linux")) {
-            return Err(CompileError::machine("this build of wasm2native makes code for x86-64 Linux only"));
+        if !TARGET.is_host || !cfg!(target_os = "linux") {
+            let message = format!("this build of wasm2native makes code for {} Linux only", TARGET.title);
+            return Err(CompileError::machine(message));
         }
-        let cpu = options.cpu.as_deref().or(options.arch.as_deref()).unwrap_or(BASELINE_CPU);
+        let cpu = options.cpu.as_deref().or(options.arch.as_deref()).unwrap_or(TARGET.baseline_cpu);
         if cpu == "native" {
             let cpu = TargetMachine::get_host_cpu_name().to_string();
             let features = TargetMachine::get_host_cpu_features().to_string();
@@ -134,7 +130,7 @@ impl TargetSpec {
     /// Tells LLVM for which processors the code of `module` should be fast. A C compiler that compiles for
     /// the baseline has those of today in mind, not the first of their kind.
     pub fn tune(&self, module: &Module<'_>) {
-        if self.cpu != BASELINE_CPU {
+        if self.cpu != TARGET.baseline_cpu {
             return;
         }
         let generic = module.get_context().create_string_attribute("tune-cpu", "generic");
@@ -182,10 +178,10 @@ fn check_triple(triple: &str) -> Result<()> {
         Some(&"linux") | None => true,
         Some(environment) => *environment == "gnu",
     };
-    if matches!(arch, "x86_64" | "amd64") && is_linux && is_glibc {
+    if TARGET.is_called(arch) && is_linux && is_glibc {
         return Ok(());
     }
-    let missing = if matches!(arch, "x86_64" | "amd64") {
+    let missing = if TARGET.is_called(arch) {
         "no runtime for it is installed"
     } else {
         "its LLVM back end is not in this build and no runtime for it is installed"
@@ -211,7 +207,10 @@ fn check_cpu(cpu: &str) -> Result<()> {
     let error = CompileError::usage(format!("unknown processor `{cpu}`"));
     Err(match nearest {
         Some(name) => error.hint(format!("did you mean -march={name}?")),
-        None => error.hint("take one that `llc -mcpu=help` lists, such as x86-64-v3 or znver3, or native"),
+        None => error.hint(format!(
+            "take one that `llc -mcpu=help` lists, such as {}, or native",
+            TARGET.cpu_examples
+        )),
     })
 }
 

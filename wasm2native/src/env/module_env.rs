@@ -117,8 +117,8 @@ impl<'c, 'm> ModuleEnv<'c, 'm> {
     }
 
     /// The vector instructions of the processor we compile for.
-    pub fn vector_unit(&self) -> VectorUnit {
-        *self.vector_unit.get_or_init(|| VectorUnit::of(self.machine))
+    pub fn vector_unit(&self) -> &VectorUnit {
+        self.vector_unit.get_or_init(|| VectorUnit::of(self.machine))
     }
 
     /// The LLVM function of a defined Wasm function; declared at its first use.

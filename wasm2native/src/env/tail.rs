@@ -7,20 +7,21 @@
 use inkwell::types::{BasicMetadataTypeEnum, BasicType, FunctionType};
 
 use super::types::Types;
+use crate::arch::TARGET;
 use crate::wasm::FuncType;
 use w2n_abi::{ValueSlot, ValueType};
 
-/// `tailcc`: the only convention in which LLVM lets a `musttail` call have another type than its function.
-pub const TAIL_CALL_CONVENTION: u32 = 18;
+/// The only convention in which LLVM lets a `musttail` call have another type than its function.
+pub const TAIL_CALL_CONVENTION: u32 = TARGET.calls.tail;
 
-/// Registers for integer and reference arguments that `tailcc` has on every target; the instance takes one.
-const INT_REGISTERS: usize = 6;
+/// Registers for integer and reference arguments; the instance takes one.
+const INT_REGISTERS: usize = TARGET.calls.tail_int_registers;
 
-/// Registers for float and vector arguments that `tailcc` has on every target.
-const FLOAT_REGISTERS: usize = 8;
+/// Registers for float and vector arguments.
+const FLOAT_REGISTERS: usize = TARGET.calls.tail_float_registers;
 
 /// As many results fit in registers, whatever their types.
-const RESULT_REGISTERS: usize = 2;
+const RESULT_REGISTERS: usize = TARGET.calls.tail_result_registers;
 
 /// How a parameter is passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

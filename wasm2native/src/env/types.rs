@@ -10,11 +10,12 @@ use inkwell::types::{
 };
 use inkwell::values::VectorValue;
 
+use crate::arch::TARGET;
 use crate::wasm::FuncType;
 use w2n_abi::ValueType;
 
-/// `fastcc`: calling convention of every Wasm function, direct or indirect. (`env/tail.rs` has the other one.)
-pub const WASM_CALL_CONVENTION: u32 = 8;
+/// Calling convention of every Wasm function, direct or indirect. (`env/tail.rs` has the other one.)
+pub const WASM_CALL_CONVENTION: u32 = TARGET.calls.ordinary;
 
 /// The LLVM types we use, looked up once.
 #[derive(Clone, Copy, Debug)]

@@ -5,22 +5,17 @@ use std::ffi::{CStr, c_char};
 use inkwell::targets::TargetMachine;
 use llvm_sys::target_machine::LLVMTargetMachineRef;
 
+use crate::arch::{TARGET, VectorOp};
+
 unsafe extern "C" {
     /// Whether the processor that `machine` makes code for has all of `features` (`llvm/processors.h`).
     fn w2n_has_features(machine: LLVMTargetMachineRef, features: *const c_char) -> bool;
 }
 
-/// Extensions for which translation chooses other IR.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// The operations that are instructions.
+#[derive(Clone, Debug)]
 pub struct VectorUnit {
-    /// SSE2, which every x86-64 has: conversions with a defined result out of range.
-    pub has_sse2: bool,
-    /// SSSE3: `pshufb`, `pmulhrsw`, `pmaddubsw`.
-    pub has_ssse3: bool,
-    /// SSE4.1: `roundps`, `pblendvb`.
-    pub has_sse41: bool,
-    /// FMA: multiply and add, rounded once.
-    pub has_fma: bool,
+    instructions: Vec<VectorOp>,
 }
 
 impl VectorUnit {
@@ -30,12 +25,18 @@ impl VectorUnit {
             // SAFETY: the machine lives until the call returns, and `features` is a C string.
             unsafe { w2n_has_features(machine.as_mut_ptr(), features.as_ptr()) }
         };
-        Self {
-            has_sse2: has(c"+sse2"),
-            has_ssse3: has(c"+ssse3"),
-            has_sse41: has(c"+sse4.1"),
-            has_fma: has(c"+fma"),
-        }
+        let present = TARGET.vector_choices.iter().filter(|choice| has(choice.features));
+        Self { instructions: present.map(|choice| choice.op).collect() }
+    }
+
+    /// Whether there is an instruction for `op`.
+    pub fn has(&self, op: VectorOp) -> bool {
+        self.instructions.contains(&op)
+    }
+
+    /// The intrinsic that is this instruction, if there is one.
+    pub fn intrinsic(&self, op: VectorOp) -> Option<&'static str> {
+        TARGET.vector_choice(op).filter(|_| self.has(op))?.intrinsic
     }
 }
 
@@ -43,19 +44,21 @@ impl VectorUnit {
 mod tests {
     use super::*;
     use inkwell::OptimizationLevel;
-    use inkwell::targets::{CodeModel, InitializationConfig, RelocMode, Target, TargetTriple};
+    use inkwell::targets::{CodeModel, RelocMode, Target, TargetTriple};
 
     #[test]
     fn processors_have_what_their_makers_say() {
-        Target::initialize_x86(&InitializationConfig::default());
-        let triple = TargetTriple::create("x86_64-unknown-linux-gnu");
+        (TARGET.initialise)();
+        let triple = TargetTriple::create(TARGET.triple);
         let target = Target::from_triple(&triple).expect("LLVM has the target");
         let of = |cpu: &str, level| {
             let (reloc, model) = (RelocMode::PIC, CodeModel::Default);
             let machine = target.create_target_machine(&triple, cpu, "", level, reloc, model);
             let unit = VectorUnit::of(&machine.expect("a known processor"));
-            assert!(unit.has_sse2, "{cpu}");
-            (unit.has_ssse3, unit.has_sse41, unit.has_fma)
+            assert!(unit.has(VectorOp::HighProduct), "{cpu}");
+            let ops = [VectorOp::ShuffleBytes, VectorOp::RoundToIntegral, VectorOp::FusedMultiplyAdd];
+            let [ssse3, sse41, fma] = ops.map(|op| unit.has(op));
+            (ssse3, sse41, fma)
         };
         for level in [OptimizationLevel::None, OptimizationLevel::Default] {
             assert_eq!(of("x86-64", level), (false, false, false));

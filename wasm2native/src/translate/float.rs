@@ -64,7 +64,7 @@ impl<'c> FuncTranslator<'c, '_> {
 
     /// A product with a 1.0 that LLVM cannot see through, of single floats or of vectors.
     /// `llvm.canonicalize` says the same, but the SLP vectoriser makes `<2 x float>` of it, on which
-    /// instruction selection for x86 ends the process.
+    /// instruction selection ends the process.
     pub(super) fn times_opaque_one<T>(&mut self, operand: T, one: T) -> Result<T>
     where
         T: FloatMathValue<'c> + TryFrom<BasicValueEnum<'c>>,

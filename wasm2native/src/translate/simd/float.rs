@@ -8,6 +8,7 @@ use inkwell::values::VectorValue;
 
 use super::Shape;
 use super::integer::VectorEmitter;
+use crate::arch::VectorOp;
 use crate::error::Result;
 use crate::translate::FuncTranslator;
 use crate::translate::float::Extreme;
@@ -120,12 +121,12 @@ impl<'c> FuncTranslator<'c, '_> {
         extreme: Extreme,
     ) -> Result<VectorValue<'c>> {
         let are_doubles = first.get_type() == Shape::F64x2.vector_type(self.types());
-        let (predicate, instruction) = match extreme {
-            Extreme::Minimum => (FloatPredicate::OLT, "llvm.x86.sse2.min.pd"),
-            Extreme::Maximum => (FloatPredicate::OGT, "llvm.x86.sse2.max.pd"),
+        let (predicate, op) = match extreme {
+            Extreme::Minimum => (FloatPredicate::OLT, VectorOp::LesserDouble),
+            Extreme::Maximum => (FloatPredicate::OGT, VectorOp::GreaterDouble),
         };
-        if are_doubles && self.env.vector_unit().has_sse2 {
-            return self.x86_vector(instruction, &[first, second]);
+        if are_doubles && self.env.vector_unit().has(op) {
+            return self.instruction(op, &[first, second]);
         }
         let is_more = self.builder.build_float_compare(predicate, first, second, "is_more_extreme")?;
         self.chosen(is_more, first, second, "more_extreme")

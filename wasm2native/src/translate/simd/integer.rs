@@ -8,14 +8,12 @@ use inkwell::values::VectorValue;
 
 use super::Shape::{self, I16x8, I32x4, I64x2};
 use super::shape::Half;
+use crate::arch::VectorOp;
 use crate::env::intrinsic::call_intrinsic;
 use crate::error::Result;
 use crate::translate::FuncTranslator;
 use crate::translate::integer::Shift;
 use crate::translate::memory::Signedness::{self, Signed, Unsigned};
-
-/// `(left * right + 0x4000) >> 15`, not saturated.
-pub(super) const PMULHRSW: &str = "llvm.x86.ssse3.pmul.hr.sw.128";
 
 /// A builder method on two vectors, such as `Builder::build_int_add`.
 pub(super) type VectorEmitter<'c> = for<'b, 'n> fn(
@@ -147,8 +145,9 @@ impl<'c> FuncTranslator<'c, '_> {
     pub(super) fn vector_narrow(&mut self, shape: Shape, signedness: Signedness) -> Result<()> {
         let (left, right) = self.pop_pair_as(shape)?;
         let unit = self.env.vector_unit();
-        let lacks_instruction = shape == I32x4 && signedness == Unsigned && !unit.has_sse41;
-        let narrowed = if lacks_instruction && unit.has_sse2 {
+        let lacks_instruction =
+            shape == I32x4 && signedness == Unsigned && !unit.has(VectorOp::NarrowUnsigned);
+        let narrowed = if lacks_instruction && unit.has(VectorOp::NarrowSigned) {
             self.narrowed_around_zero(left, right)?
         } else {
             self.narrowed(left, right, shape, signedness)?
@@ -156,7 +155,7 @@ impl<'c> FuncTranslator<'c, '_> {
         self.push_v128(narrowed)
     }
 
-    /// i32 to u16 by way of i16, for which x86 always had an instruction: what is not negative is moved
+    /// i32 to u16 by way of i16, for which there is an instruction: what is not negative is moved
     /// down by half the range and, narrow and saturated, up again.
     ///
     /// 0x12345 - 0x8000 = 0xa345 saturates to 0x7fff, whose topmost bit inverted gives 0xffff.
@@ -166,7 +165,7 @@ impl<'c> FuncTranslator<'c, '_> {
             let positive = self.lanewise("llvm.smax", &[vector, vector.get_type().const_zero()])?;
             Ok(self.builder.build_int_sub(positive, self.int_splat(I32x4, half_range)?, "moved")?)
         };
-        let narrowed = self.x86_vector("llvm.x86.sse2.packssdw.128", &[moved(left)?, moved(right)?])?;
+        let narrowed = self.instruction(VectorOp::NarrowSigned, &[moved(left)?, moved(right)?])?;
         Ok(self.builder.build_xor(narrowed, self.int_splat(I16x8, half_range)?, "moved_back")?)
     }
 
@@ -197,8 +196,8 @@ impl<'c> FuncTranslator<'c, '_> {
     /// alone: 0x8000 would be the result, which no other product has, and becomes 0x7fff.
     pub(super) fn rounded_q15_product(&mut self) -> Result<()> {
         let (left, right) = self.pop_pair_as(I16x8)?;
-        let wrapped = if self.env.vector_unit().has_ssse3 {
-            self.x86_vector(PMULHRSW, &[left, right])?
+        let wrapped = if self.env.vector_unit().has(VectorOp::RoundedHighProduct) {
+            self.instruction(VectorOp::RoundedHighProduct, &[left, right])?
         } else {
             self.rounded_high_product(left, right)?
         };
@@ -209,7 +208,7 @@ impl<'c> FuncTranslator<'c, '_> {
         self.push_v128(product)
     }
 
-    /// What [`PMULHRSW`] does, from the two halves of the 32-bit product: its bits 15 to 30, plus its bit 14.
+    /// What [`VectorOp::RoundedHighProduct`] does, from the two halves of the 32-bit product: its bits 15 to 30, plus its bit 14.
     fn rounded_high_product(&self, left: VectorValue<'c>, right: VectorValue<'c>) -> Result<VectorValue<'c>> {
         let builder = &self.builder;
         let amount = |bits: u64| self.int_splat(I16x8, bits);
@@ -226,8 +225,8 @@ impl<'c> FuncTranslator<'c, '_> {
     /// The high halves of products of i16. LLVM knows the long form as one instruction, but not once
     /// it has merged its shift with another.
     fn high_product(&self, left: VectorValue<'c>, right: VectorValue<'c>) -> Result<VectorValue<'c>> {
-        if self.env.vector_unit().has_sse2 {
-            return self.x86_vector("llvm.x86.sse2.pmulh.w", &[left, right]);
+        if self.env.vector_unit().has(VectorOp::HighProduct) {
+            return self.instruction(VectorOp::HighProduct, &[left, right]);
         }
         let wide = I16x8.widened();
         let wide_left = self.extended(left, wide, Signed)?;

@@ -7,12 +7,10 @@ use wasmparser::V128;
 
 use super::Shape::{self, I8x16, I64x2};
 use super::shape::Half;
+use crate::arch::VectorOp;
 use crate::error::Result;
 use crate::translate::FuncTranslator;
 use crate::translate::memory::Signedness;
-
-/// Lanes by the low four bits of numbers; zero for numbers from 128 on.
-pub(super) const PSHUFB: &str = "llvm.x86.ssse3.pshuf.b.128";
 
 impl<'c> FuncTranslator<'c, '_> {
     pub(super) fn vector_const(&mut self, value: V128) -> Result<()> {
@@ -31,12 +29,12 @@ impl<'c> FuncTranslator<'c, '_> {
     /// `i8x16.swizzle`: lanes by the numbers in another vector; zero for numbers without a lane.
     pub(super) fn swizzle(&mut self) -> Result<()> {
         let (lanes, numbers) = self.pop_pair_as(I8x16)?;
-        let swizzled = if self.env.vector_unit().has_ssse3 {
-            // pshufb answers zero for numbers from 128 on, and takes others modulo 16. Saturated, 16 and
+        let swizzled = if self.env.vector_unit().has(VectorOp::ShuffleBytes) {
+            // The instruction answers zero for numbers from 128 on, and takes others modulo 16. Saturated, 16 and
             // what is above become 128 and more: 15 + 0x70 = 0x7f, 16 + 0x70 = 0x80.
             let beyond = self.int_splat(I8x16, 0x70)?;
             let numbers = self.lanewise("llvm.uadd.sat", &[numbers, beyond])?;
-            self.x86_vector(PSHUFB, &[lanes, numbers])?
+            self.instruction(VectorOp::ShuffleBytes, &[lanes, numbers])?
         } else {
             self.swizzled_one_by_one(lanes, numbers)?
         };

@@ -21,8 +21,9 @@ use inkwell::values::{BasicValue, BasicValueEnum, VectorValue};
 use super::func::FuncTranslator;
 use super::known::cast_source;
 use super::memory::Signedness;
+use crate::arch::VectorOp;
 use crate::env::intrinsic::{call_intrinsic, call_unary_like};
-use crate::error::Result;
+use crate::error::{CompileError, Result};
 use shape::Shape;
 
 impl<'c> FuncTranslator<'c, '_> {
@@ -127,9 +128,10 @@ impl<'c> FuncTranslator<'c, '_> {
         })
     }
 
-    /// Calls an intrinsic of x86, whose operands and result are vectors. Which of them there are says
-    /// [`ModuleEnv::vector_unit`](crate::env::ModuleEnv::vector_unit).
-    fn x86_vector(&self, intrinsic: &'static str, operands: &[VectorValue<'c>]) -> Result<VectorValue<'c>> {
+    /// `op` as an instruction of the processor's, which has one.
+    fn instruction(&self, op: VectorOp, operands: &[VectorValue<'c>]) -> Result<VectorValue<'c>> {
+        let lacking = || CompileError::internal(format!("there is no instruction for {op:?}"));
+        let intrinsic = self.env.vector_unit().intrinsic(op).ok_or_else(lacking)?;
         let operands: Vec<_> = operands.iter().map(|operand| (*operand).into()).collect();
         let call = call_intrinsic(self.env, &self.builder, intrinsic, &[], &operands)?;
         Ok(call.try_as_basic_value().unwrap_basic().into_vector_value())

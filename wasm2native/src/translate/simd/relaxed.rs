@@ -9,9 +9,8 @@ use inkwell::builder::Builder;
 use inkwell::values::VectorValue;
 
 use super::Shape::{self, F32x4, F64x2, I8x16, I16x8, I32x4};
-use super::integer::PMULHRSW;
-use super::lanes::PSHUFB;
 use super::shape::Half;
+use crate::arch::VectorOp;
 use crate::error::Result;
 use crate::options::RelaxedSimd;
 use crate::translate::FuncTranslator;
@@ -31,33 +30,38 @@ impl<'c> FuncTranslator<'c, '_> {
         self.env.options.relaxed_simd == RelaxedSimd::Native
     }
 
+    /// Whether that is an instruction of the processor's.
+    fn relaxes_to(&self, op: VectorOp) -> bool {
+        self.relaxes() && self.env.vector_unit().has(op)
+    }
+
     /// Native: numbers from 16 to 127 are taken modulo 16.
     pub(super) fn relaxed_swizzle(&mut self) -> Result<()> {
-        if !self.relaxes() || !self.env.vector_unit().has_ssse3 {
+        if !self.relaxes_to(VectorOp::ShuffleBytes) {
             return self.swizzle();
         }
         let (lanes, numbers) = self.pop_pair_as(I8x16)?;
-        let swizzled = self.x86_vector(PSHUFB, &[lanes, numbers])?;
+        let swizzled = self.instruction(VectorOp::ShuffleBytes, &[lanes, numbers])?;
         self.push_v128(swizzled)
     }
 
     /// Native: -2^31 for what does not fit.
     pub(super) fn relaxed_trunc_signed(&mut self) -> Result<()> {
-        if !self.relaxes() || !self.env.vector_unit().has_sse2 {
+        if !self.relaxes_to(VectorOp::TruncateFloats) {
             return self.vector_trunc_sat(Signed);
         }
         let operand = self.pop_as(F32x4)?;
-        let truncated = self.x86_vector("llvm.x86.sse2.cvttps2dq", &[operand])?;
+        let truncated = self.instruction(VectorOp::TruncateFloats, &[operand])?;
         self.push_v128(truncated)
     }
 
     /// Native: -2^31 for what does not fit.
     pub(super) fn relaxed_trunc_signed_zero(&mut self) -> Result<()> {
-        if !self.relaxes() || !self.env.vector_unit().has_sse2 {
+        if !self.relaxes_to(VectorOp::TruncateDoubles) {
             return self.vector_trunc_sat_zero(Signed);
         }
         let operand = self.pop_as(F64x2)?;
-        let truncated = self.x86_vector("llvm.x86.sse2.cvttpd2dq", &[operand])?;
+        let truncated = self.instruction(VectorOp::TruncateDoubles, &[operand])?;
         self.push_v128(truncated)
     }
 
@@ -68,7 +72,7 @@ impl<'c> FuncTranslator<'c, '_> {
         if product == Product::Negated {
             left = self.builder.build_float_neg(left, "negated")?;
         }
-        let sum = if self.relaxes() && self.env.vector_unit().has_fma {
+        let sum = if self.relaxes_to(VectorOp::FusedMultiplyAdd) {
             let (left, right) = self.quieted_pair(left, right, shape)?;
             self.lanewise("llvm.fma", &[left, right, addend])?
         } else {
@@ -81,7 +85,7 @@ impl<'c> FuncTranslator<'c, '_> {
     /// Native: the topmost bit of each lane of the mask decides, where there is an instruction for it.
     /// There is none for lanes of 16 bits.
     pub(super) fn relaxed_laneselect(&mut self, shape: Shape) -> Result<()> {
-        if !self.relaxes() || !self.env.vector_unit().has_sse41 || shape == I16x8 {
+        if !self.relaxes_to(VectorOp::ChooseByTopBit) || shape == I16x8 {
             return self.bitselect();
         }
         let mask = self.pop_as(shape)?;
@@ -104,11 +108,11 @@ impl<'c> FuncTranslator<'c, '_> {
 
     /// Native: -2^15 squared stays -2^15.
     pub(super) fn relaxed_q15_product(&mut self) -> Result<()> {
-        if !self.relaxes() || !self.env.vector_unit().has_ssse3 {
+        if !self.relaxes_to(VectorOp::RoundedHighProduct) {
             return self.rounded_q15_product();
         }
         let (left, right) = self.pop_pair_as(I16x8)?;
-        let product = self.x86_vector(PMULHRSW, &[left, right])?;
+        let product = self.instruction(VectorOp::RoundedHighProduct, &[left, right])?;
         self.push_v128(product)
     }
 
@@ -132,8 +136,8 @@ impl<'c> FuncTranslator<'c, '_> {
 
     /// Sums of two neighbouring products of bytes, saturated to 16 bits. Native: bytes of `right` are unsigned.
     fn byte_dot_product(&self, left: VectorValue<'c>, right: VectorValue<'c>) -> Result<VectorValue<'c>> {
-        if self.relaxes() && self.env.vector_unit().has_ssse3 {
-            return self.x86_vector("llvm.x86.ssse3.pmadd.ub.sw.128", &[right, left]);
+        if self.relaxes_to(VectorOp::SumByteProducts) {
+            return self.instruction(VectorOp::SumByteProducts, &[right, left]);
         }
         let half = |half| -> Result<VectorValue<'c>> {
             let left = self.extended_half(left, I8x16, half, Signed)?;

@@ -7,6 +7,7 @@ use inkwell::FloatPredicate;
 use inkwell::values::VectorValue;
 
 use super::Shape;
+use crate::arch::VectorOp;
 use crate::error::Result;
 use crate::translate::FuncTranslator;
 
@@ -22,7 +23,7 @@ pub(super) enum Rounding {
 impl<'c> FuncTranslator<'c, '_> {
     pub(super) fn vector_round(&mut self, shape: Shape, rounding: Rounding) -> Result<()> {
         let operand = self.pop_as(shape)?;
-        let rounded = if self.env.vector_unit().has_sse41 {
+        let rounded = if self.env.vector_unit().has(VectorOp::RoundToIntegral) {
             let intrinsic = match rounding {
                 Rounding::Ceil => "llvm.ceil",
                 Rounding::Floor => "llvm.floor",
