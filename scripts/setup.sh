@@ -29,6 +29,8 @@ if [ "${1:-}" = test ]; then
     python3 -c 'import pip' >/dev/null 2>&1 || missing="$missing python3-pip"
     need_command npm npm
     need_command valgrind valgrind
+    need_command gdb gdb
+    need_command mold mold
     need_command csmith csmith
     need libcsmith-dev /usr/include/csmith/csmith.h
     # A Rust toolchain with the sources of its standard library, which we build for wasm32-wasip1.

@@ -24,6 +24,9 @@ fn installed(files: &[(&str, &str)]) -> Bench {
     bench
 }
 
+/// What makes the result start with glibc 2.28, as the README has it.
+const OLD_GLIBC: &str = "@prefix/lib/wasm2native/old-glibc.txt";
+
 /// What `cc` is told of the installation.
 const SEARCH: [&str; 2] = ["-Iprefix/include", "-Lprefix/lib"];
 
@@ -70,11 +73,15 @@ fn a_c_program_links_modules_as_objects() {
         for name in ["lib.wat", "more.wat"] {
             bench.succeeds(&[options, &["-c", name]].concat());
         }
-        for link in [&[][..], &["-static"]] {
-            let rest = ["main.c", "lib.o", "more.o", "-lwasm2native", "-lm", "-o", "main"];
+        for link in [&["-lm"][..], &["-lm", "-static"], &["-lm", OLD_GLIBC]] {
+            let rest = ["main.c", "lib.o", "more.o", "-lwasm2native", "-o", "main"];
             bench.tool("cc", &[&SEARCH[..], &rest, link].concat());
             bench.answers("main", 0);
         }
+        let symbols = bench.tool("nm", &["-D", "main"]);
+        let minor = |text: &str| text.split(['.', ')']).next().unwrap_or_default().trim().parse::<u32>().ok();
+        let newest = symbols.split("@GLIBC_2.").skip(1).filter_map(|rest| minor(rest.lines().next()?)).max();
+        assert!(newest.is_some_and(|newest| newest <= 28), "it asks for glibc 2.{newest:?}");
     }
     bench.tool("ar", &["rcs", "libmodules.a", "lib.o", "more.o"]);
     let rest = ["main.c", "-L.", "-lmodules", "-lwasm2native", "-lm", "-o", "main"];

@@ -72,6 +72,43 @@ fn sources_are_to_be_compiled_to_wasm_first() {
 }
 
 #[test]
+fn text_that_cannot_be_read_and_native_code_are_told_apart() {
+    let bench = Bench::new(ANSWER);
+    for (name, bytes, text) in [
+        (
+            "latin.wat",
+            &b"(module\n ;; caf\xe9\n)"[..],
+            "latin.wat: is not in UTF-8, as Wasm text is: byte 0xe9 in line 2",
+        ),
+        ("mark.wat", b"\xef\xbb\xbf(module)", "mark.wat: begins with a byte order mark"),
+        ("wide.wat", b"\xff\xfe(\0m\0", "wide.wat: is in UTF-16"),
+        ("wide.wat", b"\xfe\xff\0(\0m", "`iconv -f UTF-16 -t UTF-8 wide.wat`"),
+        ("app", b"\x7fELF\x02\x01\x01", "app: is native code already (ELF), not a module"),
+        ("noise", b"\xe9(", "noise: is neither a Wasm binary"),
+    ] {
+        bench.write(name, bytes);
+        bench.fails(&[name], 1, &[text]);
+    }
+    bench.write("of_wasm.o", b"\0asm\x01\0\0\0");
+    let linked = "`clang --target=wasm32-wasi of_wasm.o -o of_wasm.wasm`";
+    bench.fails(&["app.wat", "of_wasm.o"], 1, &["of_wasm.o: is an object file of Wasm", linked]);
+    bench.write("text.o", b"text");
+    bench.fails(&["app.wat", "text.o"], 1, &["text.o: is no object, archive or shared library"]);
+    bench.fails(&["app.wat", "--output=app"], 2, &["unknown option `--output`", "did you mean `-o`?"]);
+}
+
+/// Another C compiler is no help against a limit of the system.
+#[test]
+fn a_linker_that_cannot_be_started_is_not_missing() {
+    let bench = Bench::new(ANSWER);
+    let mut shell = Command::new("sh");
+    let limited = r#"ulimit -n 6; exec "$0" app.wat -o app"#;
+    shell.args(["-c", limited]).arg(w2n_tests::program::compiler()).current_dir(bench.dir()).env_remove("CC");
+    let said = holds(&shell.output().expect("sh runs"), 1, &["too many open files"]);
+    assert!(!said.contains("install a C compiler"), "{said}");
+}
+
+#[test]
 fn packed_modules_are_to_be_unpacked() {
     let bench = Bench::new(ANSWER);
     let gzip =

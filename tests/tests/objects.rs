@@ -5,8 +5,9 @@
 
 use std::fs;
 
+use w2n_abi::ValueType;
 use w2n_tests::command::{Bench, holds};
-use w2n_tests::host::{Library, Value};
+use w2n_tests::host::{Import, Library, Type, Value};
 use w2n_tests::plugin::descriptor_symbol;
 use w2n_tests::program::fixture;
 
@@ -224,11 +225,9 @@ fn a_plugin_is_made_of_objects_too() {
         assert_eq!(answer("both.so", &descriptor_symbol(module), export), [Value::I32(number)]);
     }
     bench.fails(&["-shared", "program.o"], 1, &["program.o: was compiled as a program", "-shared -c"]);
-    bench.fails(
-        &["one.so", "program.wat", "-o", "gone"],
-        1,
-        &["one.so: is a plugin, with a runtime of its own"],
-    );
+    let instead =
+        ["one.so: is a plugin, with a runtime of its own", "`wasm2native -shared -c one.wasm -o one.o`"];
+    bench.fails(&["one.so", "program.wat", "-o", "gone"], 1, &instead);
     bench.fails(
         &["program.wat", "-L.", "-l:one.so", "-o", "gone"],
         1,
@@ -236,19 +235,72 @@ fn a_plugin_is_made_of_objects_too() {
     );
 }
 
-/// A plugin's descriptor says what is linked in, and that of an object was made before.
+/// What a message about a plugin recommends: one object for the plugin and for a program.
 #[test]
-fn an_object_in_a_plugin_imports_from_its_host() {
-    let bench = bench(&["guest.wat", "host.c"]);
-    bench.succeeds(&["-shared", "-c", "guest.wat"]);
-    let said = bench.succeeds(&["-shared", "guest.o", "host.c", "-o", "guest.so"]);
-    holds(
-        &said,
-        0,
-        &["warning: guest.o: imports `host.sum` from its host, not from host.c", "give the .wasm"],
-    );
-    let said = holds(&bench.succeeds(&["-shared", "guest.wat", "host.c", "-o", "guest.so"]), 0, &[]);
-    assert_eq!(said, "");
+fn one_object_is_for_a_plugin_and_for_programs() {
+    let bench = Bench::of(&[
+        ("lib.wat", r#"(module (func (export "f") (result i32) i32.const 7))"#),
+        ("app.wat", r#"(module (import "lib" "f" (func $f (result i32))) (export "main" (func $f)))"#),
+    ]);
+    bench.succeeds(&["-shared", "-c", "lib.wat", "-o", "lib.o"]);
+    bench.succeeds(&["-shared", "lib.o", "-o", "lib.so"]);
+    let library = Library::open(&bench.path("lib.so")).expect("a plugin");
+    let instance = library.module("w2n_module").expect("a module").instantiate(&[]).expect("an instance");
+    assert_eq!(instance.call("f", &[]).expect("an answer"), [Value::I32(7)]);
+    bench.succeeds(&["app.wat", "lib.o", "-o", "program"]);
+    bench.answers("program", 7);
+}
+
+/// C code in a plugin is bound to objects as to text; what it has nothing for comes from the host.
+#[test]
+fn objects_in_a_plugin_use_its_c_code() {
+    let importing = r#"(module (import "env" "f" (func $f (param i32 i64) (result i64 i32)))
+        (import "env" "g" (func $g (result i32)))
+        (func (export "sum") (result i64) (local i32)
+            (call $f (i32.const 1) (i64.const 2)) (local.set 0)
+            (i64.add (i64.extend_i32_u (local.get 0))))
+        (func (export "g") (result i32) (call $g)))"#;
+    let bench = Bench::of(&[
+        ("one.wat", importing),
+        ("two.wat", importing),
+        (
+            "host.c",
+            "#include <stdint.h>\n\
+             int64_t env_f(void *caller, int32_t a, int64_t b, int32_t *more) { *more = 300; return a * 10 + b; }\n",
+        ),
+    ]);
+    bench.succeeds(&["-shared", "-c", "one.wat"]);
+    bench.succeeds(&["-O0", "-c", "-shared", "two.wat"]);
+    bench.tool("cc", &["-fPIC", "-c", "host.c", "-o", "host.o"]);
+    bench.tool("ar", &["rcs", "libtwo.a", "two.o"]);
+    for (linker, cc) in [("bfd", "cc"), ("gold", "cc -fuse-ld=gold"), ("lld", "clang-22 -fuse-ld=lld")] {
+        for inputs in [
+            &["one.o", "two.o", "host.c"][..],
+            &["one.o", "two.wat", "host.o"],
+            &["one.wat", "two.o", "host.c"],
+        ] {
+            let mut command = bench.command(&[inputs, &["-shared", "-v", "-o", "both.so"]].concat());
+            let output = command.env("CC", cc).output().expect("it runs");
+            let said = holds(&output, 0, &["env.f is the C function `env_f`", "env.g is the host"]);
+            assert!(!said.contains("wasm2native: warning"), "{said}");
+            let copy = bench.path(&format!("{linker}.{}.so", inputs.join("-")));
+            fs::rename(bench.path("both.so"), &copy).expect("a plugin");
+            let library = Library::open(&copy).expect("a plugin");
+            for name in ["one", "two"] {
+                let module = library.module(&descriptor_symbol(name)).expect("a module");
+                assert!(module.instantiate(&[]).is_err(), "nobody provides env.g");
+                let ty = Type { params: Vec::new(), results: vec![ValueType::I32] };
+                let g = Import::func(&module, ty, |_| Ok(vec![Value::I32(9)]));
+                let instance = module.instantiate(&[Import::missing(), g]).expect("an instance");
+                assert_eq!(instance.call("sum", &[]).expect("an answer"), [Value::I64(312)]);
+                assert_eq!(instance.call("g", &[]).expect("an answer"), [Value::I32(9)]);
+            }
+        }
+    }
+    // Without C code the host gives all, also to an object that was linked by hand.
+    bench.succeeds(&["-shared", "one.o", "-o", "one.so"]);
+    let library = Library::open(&bench.path("one.so")).expect("a plugin");
+    assert!(library.module("w2n_module").expect("a module").instantiate(&[]).is_err());
 }
 
 /// The first entry on the command line counts, and an object may be known by another name than its file.

@@ -79,6 +79,12 @@ fn no_output_names_a_place_on_the_machine_that_built_the_compiler() {
     }
 }
 
+/// The compiler itself as well; what was compiled before `.cargo/config.toml` was there needs `cargo clean` once.
+#[test]
+fn the_compiler_names_no_place_on_the_machine_that_built_it() {
+    assert_names_no_place(&compiler(), &places());
+}
+
 #[test]
 fn every_output_says_what_made_it() {
     let bench = Bench::new(WASI);
@@ -120,6 +126,32 @@ fn programs_and_plugins_start_on_an_older_glibc() {
             assert!(!needed.contains("libgcc"), "{needed}");
         }
     }
+}
+
+/// gold and mold keep what the start files ask for though nothing uses it.
+#[test]
+fn a_linker_that_takes_newer_symbols_is_named() {
+    let bench = Bench::new(ANSWER);
+    let made_with = |cc: &str, flags: &[&str]| {
+        let mut command = bench.command(&[flags, &["app.wat", "-o", "app"]].concat());
+        let output = command.env("CC", cc).output().expect("the compiler runs");
+        let needed = versions(&bench, "app").into_iter().max().expect("versions");
+        (needed, String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    for cc in ["cc", "clang-22 -fuse-ld=lld"] {
+        let (needed, said) = made_with(cc, &[]);
+        assert!(needed <= (2, 28) && said.is_empty(), "{cc}: {needed:?} {said}");
+    }
+    for (cc, flags) in
+        [("cc -fuse-ld=gold", &[][..]), ("cc -fuse-ld=gold", &["-s"]), ("cc -fuse-ld=mold", &["-g"])]
+    {
+        let (needed, said) = made_with(cc, flags);
+        let warning = format!("app needs glibc {}.{} or newer to start", needed.0, needed.1);
+        assert!(needed > (2, 28) && said.contains(&warning) && said.contains("GNU ld or lld"), "{said}");
+    }
+    bench.write("host.c", b"int env_f(void *caller) { return 1; }");
+    let (_, said) = made_with("cc -fuse-ld=gold", &["host.c"]);
+    assert_eq!(said, "", "C code may ask for what it likes");
 }
 
 #[test]

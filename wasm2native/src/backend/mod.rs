@@ -2,6 +2,7 @@
 //! it is the debug line table, whose lines are module offsets.
 
 pub mod diagnostics;
+pub mod glibc;
 mod line_table;
 pub mod link;
 pub mod linker;

@@ -8,8 +8,10 @@ use std::collections::hash_map::Entry;
 use std::mem::size_of;
 use std::ops::Range;
 
-use object::elf::{FileHeader64, SHF_ALLOC, SHT_NOBITS, SHT_NULL, SHT_SYMTAB, SectionHeader64, Sym64};
-use object::read::elf::{FileHeader as _, SectionHeader as _, Sym as _};
+use object::elf::{
+    FileHeader64, PT_LOAD, SHF_ALLOC, SHT_NOBITS, SHT_NULL, SHT_SYMTAB, SectionHeader64, Sym64,
+};
+use object::read::elf::{FileHeader as _, ProgramHeader as _, SectionHeader as _, Sym as _};
 use object::{Endianness, U32, U64, bytes_of, from_bytes_mut, slice_from_bytes};
 
 use crate::error::{CompileError, Result};
@@ -129,7 +131,8 @@ impl Tables {
     }
 
     /// Puts `strings` in the place of the table of names. What lies behind it, other tables that are not loaded
-    /// and the section headers, moves.
+    /// and the section headers, moves. Where that cannot be, the names go to the end of the file and what was there
+    /// stays as a gap: some linkers put the names in front of what is loaded.
     fn replace_strings(&self, bytes: &mut Vec<u8>, strings: &[u8]) -> Result<()> {
         let headers_end = self.headers_offset + self.header_count * size_of::<Section>();
         let headers =
@@ -150,10 +153,14 @@ impl Tables {
         let mut behind: Vec<usize> = (0..headers.len()).filter(|index| is_behind(&headers[*index])).collect();
         behind.sort_by_key(|index| headers[*index].sh_offset(ENDIAN));
         let is_loaded = |index: &usize| headers[*index].sh_flags(ENDIAN).contains(SHF_ALLOC);
-        if behind.iter().any(is_loaded) || self.headers_offset < old.end {
-            return Err(broken("something is loaded from behind the names"));
+        let is_fixed = behind.iter().any(is_loaded)
+            || self.headers_offset < old.end
+            || loaded_end(bytes)? > old.start as u64;
+        let start = if is_fixed { bytes.len() } else { old.start };
+        if is_fixed {
+            behind.clear();
         }
-        let rest = bytes.split_off(old.start);
+        let rest = bytes.split_off(start);
         let mut put = |header: &mut Section, content: &[u8]| {
             let align = (header.sh_addralign(ENDIAN) as usize).max(1);
             bytes.resize(bytes.len().next_multiple_of(align), 0);
@@ -164,7 +171,8 @@ impl Tables {
         put(&mut headers[self.strings], strings);
         for index in behind {
             let Range { start, end } = place(&headers[index]);
-            let content = rest.get(start - old.start..end - old.start).ok_or_else(|| broken("a section"))?;
+            let content = rest.get(start - old.start..end - old.start);
+            let content = content.ok_or_else(|| broken("a section outside the file"))?;
             put(&mut headers[index], content);
         }
         bytes.resize(bytes.len().next_multiple_of(HEADER_ALIGN), 0);
@@ -178,7 +186,96 @@ impl Tables {
     }
 }
 
+/// Where in the file the last byte lies that is loaded.
+fn loaded_end(bytes: &[u8]) -> Result<u64> {
+    let header = Header::parse(bytes).map_err(broken)?;
+    let segments = header.program_headers(ENDIAN, bytes).map_err(broken)?;
+    let loaded = segments.iter().filter(|segment| segment.p_type(ENDIAN) == PT_LOAD);
+    let ends = loaded.map(|segment| segment.p_offset(ENDIAN) + segment.p_filesz(ENDIAN));
+    Ok(ends.max().unwrap_or(0))
+}
+
 /// The file is the linker's: what is wrong with it is never the user's fault.
 fn broken(error: impl std::fmt::Display) -> CompileError {
     CompileError::internal(format!("cannot name the functions of the output: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use object::write::{Object as Written, StandardSection, Symbol as NewSymbol, SymbolSection};
+    use object::{Architecture, BinaryFormat, Object as _, ObjectSymbol as _, SymbolKind, SymbolScope};
+
+    /// An ELF file with two functions.
+    fn file() -> Vec<u8> {
+        let mut written = Written::new(BinaryFormat::Elf, Architecture::Unknown, object::Endianness::Little);
+        let section = written.section_id(StandardSection::Text);
+        for name in ["app.f0", "app.f1"] {
+            written.append_section_data(section, &[0xc3], 1);
+            written.add_symbol(NewSymbol {
+                name: name.into(),
+                value: 0,
+                size: 1,
+                kind: SymbolKind::Text,
+                scope: SymbolScope::Compilation,
+                weak: false,
+                section: SymbolSection::Section(section),
+                flags: object::SymbolFlags::None,
+            });
+        }
+        written.write().expect("an ELF file")
+    }
+
+    fn names(bytes: &[u8]) -> Vec<String> {
+        let file = object::File::parse(bytes).expect("still an ELF file");
+        let named = file.symbols().filter(|symbol| symbol.kind() == SymbolKind::Text);
+        named.map(|symbol| symbol.name().expect("a name").to_owned()).collect()
+    }
+
+    /// Index of a section that lies behind the names, if one does.
+    fn behind_names(bytes: &[u8]) -> Option<usize> {
+        let tables = Tables::find(bytes).expect("headers")?;
+        let header = Header::parse(bytes).expect("a header");
+        let sections = header.section_headers(ENDIAN, bytes).expect("sections");
+        let names = sections[tables.strings].sh_offset(ENDIAN);
+        sections.iter().position(|section| section.sh_offset(ENDIAN) > names)
+    }
+
+    fn long_name(symbol: &str) -> Option<String> {
+        symbol.strip_prefix("app.").map(|rest| format!("{} {rest}", "long".repeat(100)))
+    }
+
+    #[test]
+    fn longer_names_push_what_is_behind_them() {
+        let mut bytes = file();
+        rename(&mut bytes, long_name).expect("it is renamed");
+        assert_eq!(names(&bytes), ["f0", "f1"].map(|rest| format!("{} {rest}", "long".repeat(100))));
+        rename(&mut bytes, |name| name.ends_with("f0").then(|| "f".to_owned())).expect("again");
+        assert_eq!(names(&bytes)[0], "f");
+    }
+
+    #[test]
+    fn what_is_loaded_from_behind_the_names_stays_where_it_is() {
+        let mut bytes = file();
+        let index = behind_names(&bytes).expect("a section behind the names");
+        let headers = Tables::find(&bytes).expect("headers").expect("a table").headers_offset;
+        let start = headers + index * size_of::<Section>();
+        let flags = object::U64::new(ENDIAN, 2);
+        let place = |bytes: &[u8]| {
+            let header = Header::parse(bytes).expect("a header");
+            let sections = header.section_headers(ENDIAN, bytes).expect("sections");
+            sections[index].sh_offset(ENDIAN)
+        };
+        let before = place(&bytes);
+        // The flags are the third field, behind two of four bytes; 2 is SHF_ALLOC.
+        bytes[start + 8..start + 16].copy_from_slice(bytes_of(&flags));
+        let old = bytes.clone();
+        rename(&mut bytes, long_name).expect("it is renamed");
+        assert_eq!(place(&bytes), before);
+        assert_eq!(names(&bytes).len(), 2);
+        assert!(names(&bytes)[0].starts_with("longlong"));
+        let header = size_of::<Header>();
+        let symbols = Tables::find(&old).expect("headers").expect("a table").symbols_offset;
+        assert!(bytes[header..symbols] == old[header..symbols], "code has moved");
+    }
 }

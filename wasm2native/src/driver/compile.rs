@@ -10,6 +10,7 @@ use inkwell::module::Module as LlvmModule;
 use inkwell::targets::TargetMachine;
 
 use super::console::Console;
+use super::plan::Plan;
 use super::progress::{Progress, Work};
 use super::tasks::{self, Done};
 use super::timing::{Phase, Timing};
@@ -20,7 +21,7 @@ use crate::backend::pc_map::{self, Bodies, MappedFunc};
 use crate::backend::promote::promote_locals;
 use crate::backend::shards;
 use crate::backend::target::TargetSpec;
-use crate::emit::{EmitSettings, Program, Unit, emit_start_unit, emit_unit};
+use crate::emit::{EmitSettings, Program, Unit, emit_callbacks_unit, emit_start_unit, emit_unit};
 use crate::error::{CompileError, Result};
 use crate::options::{CodeOptions, DebugInfo};
 use crate::wasm::{FuncIndex, Module};
@@ -101,15 +102,41 @@ pub fn compile_start(
     code: &CodeOptions,
     directory: &Path,
 ) -> Result<PathBuf> {
+    let path = directory.join("start.o");
+    compile_own(tools, code, path, |context, machine| emit_start_unit(context, program, code, machine))
+}
+
+/// Compiles the callbacks of modules that are in objects and linked into a plugin, if there are any.
+pub fn compile_callbacks(
+    tools: &Tools<'_>,
+    plan: &Plan<'_>,
+    code: &CodeOptions,
+    directory: &Path,
+) -> Result<Option<PathBuf>> {
+    if !plan.needs_callbacks() {
+        return Ok(None);
+    }
+    let (modules, path) = (plan.modules(), directory.join("callbacks.o"));
+    compile_own(tools, code, path, |context, machine| emit_callbacks_unit(context, &modules, code, machine))
+        .map(Some)
+}
+
+/// Compiles an LLVM module without Wasm code to the object file `path`.
+fn compile_own(
+    tools: &Tools<'_>,
+    code: &CodeOptions,
+    path: PathBuf,
+    emit: impl for<'c> FnOnce(&'c Context, &TargetMachine) -> Result<LlvmModule<'c>>,
+) -> Result<PathBuf> {
     let machine = tools.target.machine(code.opt_level)?;
     let context = Context::create();
     let diagnostics = Diagnostics::listen(&context);
-    let llvm = tools.timing.measure(Phase::Emit, || emit_start_unit(&context, program, code, &machine))?;
+    let llvm = tools.timing.measure(Phase::Emit, || emit(&context, &machine))?;
     tools.target.tune(&llvm);
     tools.timing.measure(Phase::Optimise, || optimise(&llvm, &machine, code));
     let bytes = tools.timing.measure(Phase::Generate, || generate(&llvm, &machine, Artifact::Object))?;
     diagnostics.check()?;
-    write_object(directory.join("start.o"), &bytes)
+    write_object(path, &bytes)
 }
 
 /// Compiles a module of one unit to text or bitcode.

@@ -16,6 +16,16 @@ const PACKED: &[(&[u8], &str, &str)] = &[
     (b"PK\x03\x04", "a zip archive", "unzip"),
 ];
 
+/// How a file of this machine's own code begins.
+const ELF_MAGIC: &[u8] = b"\x7fELF";
+
+/// How Wasm begins.
+const WASM_MAGIC: &[u8] = b"\0asm";
+
+/// Marks that editors put in front of a text.
+const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
+const UTF16_MARKS: [&[u8]; 2] = [b"\xff\xfe", b"\xfe\xff"];
+
 /// Brotli leaves no mark at the start of a file.
 const BROTLI_ENDING: &str = "br";
 
@@ -46,6 +56,12 @@ pub fn explain(bytes: &[u8], input: &Input) -> CompileError {
             false => error.hint(format!("unpack it first: `{command} {file}`")),
         };
     }
+    if bytes.starts_with(ELF_MAGIC) {
+        return CompileError::input("is native code already (ELF), not a module");
+    }
+    if let Some(error) = wrong_encoding(bytes, path) {
+        return error;
+    }
     let error = CompileError::input("is neither a Wasm binary (no `\\0asm` at its start) nor Wasm text");
     if input.is_stdin {
         return error;
@@ -57,6 +73,40 @@ pub fn explain(bytes: &[u8], input: &Input) -> CompileError {
         Some("js" | "mjs") => error.hint("a script is there to load a module: give the .wasm file beside it"),
         _ => error.hint(format!("`file {file}` tells what it is")),
     }
+}
+
+/// What to say of a file with these `bytes` that is called like an object or a library, but is none.
+pub fn explain_object(bytes: &[u8], path: &Path) -> CompileError {
+    let error = CompileError::input("is no object, archive or shared library");
+    if !bytes.starts_with(WASM_MAGIC) {
+        return error;
+    }
+    let module = path.with_extension("wasm");
+    let [object, module] = [path, module.as_path()].map(|path| quote(path.as_os_str()));
+    let linked = format!("link it to a module first: `clang --target=wasm32-wasi {object} -o {module}`");
+    CompileError::input("is an object file of Wasm, not of this machine").hint(linked)
+}
+
+/// What to say of a text of which Wasm's parser could not even read the letters.
+fn wrong_encoding(bytes: &[u8], path: &Path) -> Option<CompileError> {
+    if bytes.strip_prefix(UTF8_MARK).is_some_and(|rest| rest.trim_ascii_start().starts_with(b"(")) {
+        return Some(CompileError::input("begins with a byte order mark, which Wasm text does not have"));
+    }
+    let file = quote(path.as_os_str());
+    if UTF16_MARKS.iter().any(|mark| bytes.starts_with(mark)) {
+        let hint = format!("`iconv -f UTF-16 -t UTF-8 {file}` writes it anew");
+        return Some(CompileError::input("is in UTF-16, and Wasm text is in UTF-8").hint(hint));
+    }
+    let error = std::str::from_utf8(bytes).err()?;
+    let text = bytes.trim_ascii_start();
+    if !(text.starts_with(b"(") || text.starts_with(b";")) {
+        return None;
+    }
+    let before = &bytes[..error.valid_up_to()];
+    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let byte = bytes[error.valid_up_to()];
+    let message = format!("is not in UTF-8, as Wasm text is: byte 0x{byte:02x} in line {line}");
+    Some(CompileError::input(message))
 }
 
 /// What packed `bytes`, and the command that unpacks them.

@@ -17,6 +17,7 @@ mod offer;
 mod omissions;
 mod order;
 mod output;
+mod plan;
 pub mod plugins;
 mod prefix;
 mod program;
@@ -30,26 +31,28 @@ mod timing;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use crate::backend::glibc::{self, Version};
 use crate::backend::link::{Link, LinkKind, Strip, ToolCommand, quote};
 use crate::backend::linker::{Linker, Question};
 use crate::backend::note::{self, Note};
 use crate::backend::object::Artifact;
 use crate::backend::runtime::{Bundle, find_old_symbols};
 use crate::backend::target::TargetSpec;
-use crate::emit::{EmitSettings, Program, Role, Symbols, Unit, partition};
+use crate::emit::{EmitSettings, OpenImports, Program, Role, Symbols, Unit, partition};
 use crate::error::{CompileError, ErrorKind, Result};
 use crate::options::{BoundsChecks, DebugInfo, Options, OutputKind};
 use crate::wasm::{self, Module, ModuleIndex, TypeIds};
-use compile::{ModuleJob, Tools, compile_objects, compile_start, compile_to_bytes};
+use compile::{ModuleJob, Tools, compile_callbacks, compile_objects, compile_start, compile_to_bytes};
 use console::Console;
 use function_names::name_functions;
 use input::Input;
 use native::NativeCode;
 use objects::ObjectModule;
 use output::Output;
+use plan::Plan;
 pub use prefix::module_name_problem;
 use prefix::symbol_prefix;
-use program::{Plan, Source};
+use program::Source;
 use progress::{Progress, Work};
 use temporary::TempFiles;
 use timing::{Phase, Timing};
@@ -210,6 +213,10 @@ impl Run<'_> {
             code: &options.code,
             role,
             bindings: &plan.bindings[at.index()],
+            open_imports: match options.output_kind {
+                OutputKind::Object => OpenImports::OfLink,
+                _ => OpenImports::OfHost,
+            },
             prefix,
             single_unit: units.len() == 1,
             is_only_module: options.output_kind != OutputKind::Object && plan.sources.len() == 1,
@@ -249,12 +256,14 @@ impl Run<'_> {
             if let Some(program) = program.filter(|program| program.needs_start_unit()) {
                 objects.push(compile_start(tools, program, &options.code, &temp_dir)?);
             }
+            objects.extend(compile_callbacks(tools, plan, &options.code, &temp_dir)?);
             if kind == LinkKind::Relocatable {
                 objects.push(self.write_note(plan, &temp_dir)?);
             }
             objects.extend(plan.objects());
             (objects, output.link_destination(temp_files)?)
         };
+        let has_c_code = !native.arguments.is_empty();
         let mut native = native.arguments.clone();
         native.extend(alias_of_only_module(kind, plan));
         let command = Link {
@@ -277,10 +286,26 @@ impl Run<'_> {
         console.verbose(|| command.shown());
         self.progress.set(Work::Linking);
         tools.timing.measure(Phase::Link, || self.finish(&command))?;
+        if old_symbols.is_some() && !has_c_code {
+            self.check_glibc(&destination, &output.display_path())?;
+        }
         if kind != LinkKind::Relocatable && !options.link.strip {
             name_functions(&destination, modules)?;
         }
         output.place(&destination, temp_files)
+    }
+
+    /// Says when an output without C code needs a newer glibc than it should: then the linker took newer symbols.
+    fn check_glibc(self, path: &Path, shown: &Path) -> Result<()> {
+        let bytes =
+            std::fs::read(path).map_err(|error| CompileError::cannot_temporarily("read", path, &error))?;
+        let Version(_, allowed) = glibc::NEWEST;
+        if let Some(Version(major, minor)) = glibc::newest_needed(&bytes).filter(|it| *it > glibc::NEWEST) {
+            let message = format!("{} needs glibc {major}.{minor} or newer to start", shown.display());
+            let hint = format!("the linker made it so; with GNU ld or lld {major}.{allowed} is enough");
+            self.console.warn(&message, &hint);
+        }
+        Ok(())
     }
 
     /// The object with what a later link needs to know of the module.

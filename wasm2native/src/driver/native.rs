@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 
 use object::read::archive::ArchiveFile;
 
-use super::Run;
+use super::formats;
 use super::objects::ObjectModule;
 use super::offer::{Offers, Provider, Standing};
+use super::{Run, command_for};
 use crate::backend::link::{CompileC, as_operand, find_library};
 use crate::backend::note::{self, Contents};
 use crate::error::{CompileError, Result};
@@ -138,7 +139,7 @@ impl NativeCode {
         }
         let Ok(file) = object::File::parse(bytes.as_slice()) else {
             return match modules_before {
-                Some(_) => Err(CompileError::input("is no object, archive or shared library").in_file(path)),
+                Some(_) => Err(formats::explain_object(&bytes, path).in_file(path)),
                 // A library may also be a text that names others, such as that of the C library.
                 None => Ok(Vec::new()),
             };
@@ -214,12 +215,25 @@ impl NativeCode {
                 return Ok(notes);
             }
             Contents::Plugin => {
-                return Err(CompileError::input("is a plugin, with a runtime of its own")
-                    .hint("give the .wasm that it was made from, or an object of that: `wasm2native -c`"));
+                return Err(plugin_as_input(shown));
             }
         }
         Ok(Vec::new())
     }
+}
+
+/// Code of a plugin calls the runtime that is linked into it, which knows nothing of instances of another one.
+fn plugin_as_input(path: &Path) -> CompileError {
+    let [object, plugin] = ["o", "so"].map(|ending| path.with_extension(ending));
+    let module = path.with_extension("wasm");
+    let message =
+        "is a plugin, with a runtime of its own: a host can load it, but no module can be linked with it";
+    CompileError::input(message).hint(format!(
+        "link the object that it can be made of instead: `{}`, then `{}`, and {} here",
+        command_for(&module, "-shared -c ", Some(object.clone())),
+        command_for(&object, "-shared ", Some(plugin)),
+        object.display()
+    ))
 }
 
 /// Compiles C or C++; warnings are passed on.

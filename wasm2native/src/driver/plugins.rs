@@ -12,7 +12,7 @@ use super::timing::Timing;
 use crate::backend::link::{Link, LinkKind, Strip};
 use crate::backend::runtime::{Bundle, find_old_symbols};
 use crate::backend::target::{self, Remarks, TargetSpec};
-use crate::emit::{Binding, EmitSettings, Role, partition};
+use crate::emit::{Binding, EmitSettings, OpenImports, Role, partition};
 use crate::error::Result;
 use crate::options::{CodeOptions, TargetOptions};
 use crate::wasm;
@@ -55,6 +55,7 @@ pub fn compile_plugins(
                 code,
                 role: Role::Plugin,
                 bindings,
+                open_imports: OpenImports::OfHost,
                 prefix: source.prefix,
                 single_unit: units.len() == 1,
                 is_only_module: false,

@@ -5,7 +5,6 @@
 //! module of that name, then in WASI, then in C code, and from `env` in whatever other module exports it.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 
 use super::check::{self, Unresolved};
 use super::console::Console;
@@ -15,10 +14,11 @@ use super::objects::ObjectModule;
 use super::offer::Standing;
 use super::omissions;
 use super::order::Order;
+use super::plan::Plan;
 use super::prefix::{CSymbols, c_prefix};
-use crate::emit::{Binding, MainSymbol, Program, ProgramModule};
+use crate::emit::Binding;
 use crate::error::{CompileError, Result, shown_name};
-use crate::options::{ModuleKind, Options, OutputKind, PackedDir, Undefined};
+use crate::options::{ModuleKind, Options, OutputKind, Undefined};
 use crate::wasm::{self, ExportIndex, ExternType, FuncType, Import, Module, ModuleIndex, TypeIn};
 use w2n_abi::{can_be_guarded, is_wasi_module, wasi_symbol_prefix};
 
@@ -40,56 +40,6 @@ pub struct Source<'a> {
     pub object: Option<&'a ObjectModule>,
     /// Whether its code checks bounds itself.
     pub has_software_bounds: bool,
-}
-
-/// What is to be made.
-#[derive(Debug)]
-pub struct Plan<'a> {
-    /// All modules, in the order of instantiation if they are linked with each other.
-    pub sources: Vec<Source<'a>>,
-    /// What each import of each module is bound to.
-    pub bindings: Vec<Vec<Binding>>,
-    /// The module that starts; none among plugins.
-    pub main: Option<ModuleIndex>,
-}
-
-impl Plan<'_> {
-    /// The executable; none for plugins.
-    pub fn program<'p>(&'p self, options: &'p Options, embedded: &'p [PackedDir]) -> Option<Program<'p>> {
-        let modules = self.sources.iter().zip(&self.bindings).map(|(source, bindings)| ProgramModule {
-            prefix: &source.prefix,
-            bindings,
-            module: &source.module,
-            is_compiled: source.object.is_some(),
-        });
-        self.main.map(|main| Program {
-            main_symbol: match options.output_kind {
-                OutputKind::Executable => MainSymbol::Only,
-                _ => MainSymbol::Replaceable,
-            },
-            modules: modules.collect(),
-            main,
-            entry: options.entry.as_deref(),
-            policy: &options.policy,
-            embedded,
-        })
-    }
-
-    /// Objects of modules that are compiled already, each once.
-    pub fn objects(&self) -> Vec<PathBuf> {
-        let mut objects: Vec<PathBuf> = Vec::new();
-        for object in self.sources.iter().filter_map(|source| source.object) {
-            if !objects.contains(&object.object) {
-                objects.push(object.object.clone());
-            }
-        }
-        objects
-    }
-
-    /// Whether WASI is to be linked in.
-    pub fn needs_wasi(&self) -> bool {
-        self.sources.iter().any(|source| super::imports_wasi(&source.module))
-    }
 }
 
 /// Decides on everything. Errors when the modules cannot become an executable though one is asked for.
@@ -114,8 +64,7 @@ pub fn plan<'a>(
         }
     }
     let resolver = Resolver { sources: &sources, native, undefined: options.undefined };
-    let bindings =
-        sources.iter().map(|source| resolver.bindings_of_plugin(source, console)).collect::<Vec<_>>();
+    let bindings = sources.iter().map(|source| resolver.bindings_of_plugin(source)).collect::<Vec<_>>();
     check_c_types(&sources, &bindings)?;
     if is_plugin {
         for (source, bindings) in sources.iter().zip(&bindings) {
@@ -234,16 +183,9 @@ struct Resolver<'p> {
 
 impl<'p> Resolver<'p> {
     /// What the imports of a plugin are bound to: C code, or what the host gives.
-    fn bindings_of_plugin(self, source: &Source<'_>, console: &Console) -> Vec<Binding> {
+    fn bindings_of_plugin(self, source: &Source<'_>) -> Vec<Binding> {
         let bind = |import: &Import<'_>| match self.c_function(source, import) {
-            Some((symbol, CFunction::Offered(_))) if source.object.is_none() => Binding::C(symbol),
-            Some((_, CFunction::Offered(file))) => {
-                // In a plugin nothing stands beside the descriptor, which is there already.
-                let message =
-                    format!("{}: imports `{}` from its host, not from {file}", shown(source), named(import));
-                console.warn(&message, "give the .wasm instead of its object to have it from there");
-                Binding::Host
-            }
+            Some((symbol, CFunction::Offered(_))) => Binding::C(symbol),
             _ => Binding::Host,
         };
         source.module.imports.iter().map(bind).collect()

@@ -1,6 +1,7 @@
 //! C functions as imports: an adaptor has the signature of a host function and calls the C function, which
 //! has that of a typed export: `result symbol(caller, parameters…, pointers to further results)`.
 
+use inkwell::GlobalVisibility;
 use inkwell::module::Linkage;
 use inkwell::types::BasicTypeEnum;
 use inkwell::values::{BasicMetadataValueEnum, BasicValueEnum, FunctionValue};
@@ -38,12 +39,38 @@ fn c_type(ty: ValueType) -> &'static str {
 /// way to say so.
 pub fn emit_c_import<'c>(env: &ModuleEnv<'c, '_>, symbol: &str, ty: &FuncType) -> Result<FunctionValue<'c>> {
     let name = env.symbols.internal(&format!("c_import.{symbol}"));
-    if let Some(adaptor) = env.llvm.get_function(&name) {
-        return Ok(adaptor);
+    match env.llvm.get_function(&name) {
+        Some(adaptor) => Ok(adaptor),
+        None => emit_adaptor(env, AdaptorSymbol::Internal(&name), symbol, ty),
     }
+}
+
+/// What an adaptor is called, and who sees it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum AdaptorSymbol<'a> {
+    /// The LLVM module that it is in.
+    Internal(&'a str),
+    /// All of what is linked together.
+    Hidden(&'a str),
+}
+
+/// An adaptor of that name.
+pub(super) fn emit_adaptor<'c>(
+    env: &ModuleEnv<'c, '_>,
+    adaptor_symbol: AdaptorSymbol<'_>,
+    symbol: &str,
+    ty: &FuncType,
+) -> Result<FunctionValue<'c>> {
     let types = &env.types;
     let adaptor_type = types.i32.fn_type(&[types.ptr.into(), types.ptr.into(), types.ptr.into()], false);
-    let adaptor = env.llvm.add_function(&name, adaptor_type, Some(Linkage::Internal));
+    let adaptor = match adaptor_symbol {
+        AdaptorSymbol::Internal(name) => env.llvm.add_function(name, adaptor_type, Some(Linkage::Internal)),
+        AdaptorSymbol::Hidden(name) => {
+            let adaptor = env.llvm.add_function(name, adaptor_type, None);
+            adaptor.as_global_value().set_visibility(GlobalVisibility::Hidden);
+            adaptor
+        }
+    };
     env.add_wasm_attributes(adaptor);
     let builder = entry_builder(env, adaptor);
     let [_, caller, slots] = pointer_params(adaptor);
@@ -57,7 +84,9 @@ pub fn emit_c_import<'c>(env: &ModuleEnv<'c, '_>, symbol: &str, ty: &FuncType) -
         arguments.push(room.into());
         further.push((ty, room));
     }
-    let func = env.llvm.add_function(symbol, typed_function(env, ty), None);
+    // Several modules may import it.
+    let declare = || env.llvm.add_function(symbol, typed_function(env, ty), None);
+    let func = env.llvm.get_function(symbol).unwrap_or_else(declare);
     let call = builder.build_call(func, &arguments, if ty.results.is_empty() { "" } else { "result" })?;
     let mut results: Vec<BasicValueEnum> = call.try_as_basic_value().basic().into_iter().collect();
     for (ty, room) in further {

@@ -9,6 +9,7 @@ use std::mem::{offset_of, size_of};
 use super::c_import::emit_c_import;
 use super::constant::{ConstStruct, byte_slice, private_constant, struct_slice, u32_slice};
 use super::entry::{emit_array_entry, emit_host_entry};
+use super::open_import::{OpenImports, open_callback};
 use super::undefined::emit_undefined_stub;
 use super::{Binding, EmitSettings, Role};
 use crate::env::ModuleEnv;
@@ -173,7 +174,7 @@ fn imports<'c>(env: &ModuleEnv<'c, '_>, settings: &EmitSettings<'_>) -> Result<C
     type Descriptor = ImportDescriptor<Word>;
     let mut next_index = [0u32; 4];
     let mut elements = Vec::new();
-    for (import, binding) in env.module.imports.iter().zip(settings.bindings) {
+    for (position, (import, binding)) in env.module.imports.iter().zip(settings.bindings).enumerate() {
         let kind = match import.ty {
             ExternType::Func(_) => ExternKind::Func,
             ExternType::Table(_) => ExternKind::Table,
@@ -182,7 +183,10 @@ fn imports<'c>(env: &ModuleEnv<'c, '_>, settings: &EmitSettings<'_>) -> Result<C
         };
         let index = next_index[kind as usize];
         next_index[kind as usize] += 1;
-        let linked = linked_callback(env, env.module, import, binding)?;
+        let linked = match (settings.open_imports, binding, kind) {
+            (OpenImports::OfLink, Binding::Host, ExternKind::Func) => open_callback(env, position),
+            _ => linked_callback(env, env.module, import, binding)?,
+        };
         let ty = extern_type(env, &import.ty, extern_offset(env, &import.ty, index));
         elements.push(
             ConstStruct::new(env, size_of::<Descriptor>())

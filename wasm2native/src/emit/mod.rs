@@ -10,6 +10,7 @@ mod descriptor;
 mod entry;
 mod global_image;
 mod init;
+mod open_import;
 mod program;
 mod start;
 mod undefined;
@@ -29,6 +30,7 @@ use crate::options::{CodeOptions, OptLevel};
 use crate::translate::translate_function;
 use crate::wasm::{DefinedFuncIndex, Module};
 pub use c_import::c_prototype;
+pub use open_import::{OpenImports, emit_callbacks_unit};
 pub use program::{Binding, MainSymbol, Program, ProgramModule, Role};
 pub use start::emit_start_unit;
 
@@ -50,6 +52,8 @@ pub struct EmitSettings<'a> {
     pub role: Role<'a>,
     /// What each of its imports is bound to.
     pub bindings: &'a [Binding],
+    /// What becomes of imports that are bound to nothing here.
+    pub open_imports: OpenImports,
     /// Prefix of all symbols, a C identifier.
     pub prefix: &'a str,
     /// Whether there is only one unit, so that its functions can be internal.
