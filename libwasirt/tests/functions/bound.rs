@@ -9,7 +9,7 @@ use std::path::Path;
 
 use libwasirt::context::Context;
 use libwasirt::embedded::Archive;
-use libwasirt::grants::{Dir, Grants, Packed, RunVariables};
+use libwasirt::grant::{Dir, Grants, Packed, RunVariables};
 use libwasirt::types::*;
 use tempfile::TempDir;
 use w2n_abi::{ArchiveKind, ArchiveNode, PolicyWord};

@@ -19,6 +19,20 @@ pub struct Slice<P> {
     pub len: u64,
 }
 
+impl Slice<*mut core::ffi::c_void> {
+    /// The array.
+    ///
+    /// # Safety
+    /// It has `len` elements of type `T`, or none, that live for `'a` and are not written to.
+    pub unsafe fn elements<'a, T>(&self) -> &'a [T] {
+        if self.len == 0 {
+            return &[];
+        }
+        // SAFETY: as the caller vouches; an empty slice, whose pointer may be anything, is out already.
+        unsafe { core::slice::from_raw_parts(self.ptr.cast::<T>(), self.len as usize) }
+    }
+}
+
 /// Everything the runtime knows about a compiled module.
 #[repr(C)]
 #[derive(Debug)]

@@ -7,6 +7,7 @@ mod bench;
 mod confined;
 mod faults;
 mod layers;
+mod order;
 mod size;
 mod source;
 mod words;
@@ -51,6 +52,12 @@ fn files_say_what_they_do() {
 fn imports_follow_the_pipeline() {
     assert_holds(layers::import_direction);
     assert_holds(layers::forbidden_crates);
+}
+
+#[test]
+fn files_name_only_files_before_them() {
+    assert_holds(order::file_order);
+    assert_no_stale(order::stale_files(&all_files()));
 }
 
 #[test]

@@ -9,6 +9,9 @@ use crate::types::GuestPtr;
 /// Longest path in bytes: the host's PATH_MAX, less the NUL that it counts.
 pub const MAX_PATH_SIZE_BYTES: u32 = 4095;
 
+/// Symbolic links that one path may lead through; the same as the kernel's limit.
+pub(crate) const MAX_LINKS: u32 = 40;
+
 /// A relative path without NULs, 1 to `MAX_PATH_SIZE_BYTES` bytes long.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GuestPath {
@@ -19,11 +22,17 @@ impl GuestPath {
     /// Copies the path. `FAULT`: out of bounds. `NAMETOOLONG`: too long. `INVAL`: contains a NUL.
     /// `NOENT`: empty. `PERM`: absolute, which leads out of every directory.
     pub fn read(memory: &GuestMemory<'_>, ptr: GuestPtr, len: u32) -> Result<Self, Errno> {
-        Self::from_bytes(memory.bytes(ptr, len)?)
+        memory.check(ptr, len)?;
+        if len > MAX_PATH_SIZE_BYTES {
+            return Err(Errno::NameTooLong);
+        }
+        let mut bytes = vec![0; len as usize];
+        memory.read_into(ptr, &mut bytes)?;
+        Self::from_bytes(bytes)
     }
 
     /// As [`Self::read`], from bytes on the host.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Errno> {
+    pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, Errno> {
         if bytes.len() > MAX_PATH_SIZE_BYTES as usize {
             return Err(Errno::NameTooLong);
         }
@@ -33,7 +42,7 @@ impl GuestPath {
         match bytes.first() {
             None => Err(Errno::NoEnt),
             Some(b'/') => Err(Errno::Perm),
-            Some(_) => Ok(Self { bytes: bytes.to_vec() }),
+            Some(_) => Ok(Self { bytes }),
         }
     }
 
