@@ -85,6 +85,16 @@ pub const CONFINED: &[Confined] = &[
             ("backend/target.rs", "what to tune code for, which changes no meaning"),
         ],
     },
+    Confined {
+        about: "is the platform's, and only sys knows that (DESIGN.md, platforms)",
+        words: &["libc::", "rustix::", "environ", "asm!"],
+        within: "rt/src",
+        places: &[
+            ("sys/linux.rs", "addresses, threads, the process"),
+            ("sys/linux_signals.rs", "faults and the timer"),
+            ("sys/x86_64.rs", "registers as Linux keeps them"),
+        ],
+    },
     Confined { about: "is global state", words: &["static mut"], within: "wasm2native/src", places: &[] },
 ];
 
@@ -139,6 +149,8 @@ mod tests {
         assert_eq!(check("libwasirt/src/path/open.rs", "fn a() { rustix::fs::openat(b) }\n"), 1);
         assert_eq!(check("libwasirt/src/args.rs", "fn a() { slice::from_raw_parts(b, 1) }\n"), 1);
         assert_eq!(check("libwasirt/src/args.rs", "// from_raw_parts\n"), 0);
+        assert_eq!(check("rt/src/memory.rs", "fn a() { libc::mmap() }\n"), 1);
+        assert_eq!(check("rt/src/sys/linux.rs", "fn a() { libc::mmap() }\n"), 0);
         assert_eq!(check("wasm2native/src/cli/mod.rs", "static mut A: u8 = 0;\n"), 1);
     }
 
