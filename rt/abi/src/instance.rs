@@ -18,7 +18,7 @@ pub struct VmInstance<P> {
 
 /// An instance's view of a memory, own or imported. Fixed after instantiation: memories never move.
 #[repr(C)]
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct VmMemoryRef<P> {
     /// Address of byte 0 of the memory.
     pub base: P,
@@ -28,7 +28,7 @@ pub struct VmMemoryRef<P> {
 
 /// A linear memory. Shared by all instances that import it.
 #[repr(C)]
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct VmMemory<P> {
     /// Address of byte 0. Never changes.
     pub base: P,
@@ -48,7 +48,7 @@ pub struct VmMemory<P> {
 
 /// A table. Shared by all instances that import it.
 #[repr(C)]
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct VmTable<P> {
     /// The elements: [`VmTableEntry`] for function tables, one word `P` each for externref tables.
     pub elements: P,
@@ -70,7 +70,7 @@ pub struct VmTable<P> {
 
 /// A function that can be called from anywhere: what a funcref value points to.
 #[repr(C)]
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct VmFuncRef<P> {
     /// Compiled code, to be called as `code(instance, parameters…)` in the Wasm calling convention.
     pub code: P,
@@ -87,7 +87,7 @@ pub struct VmFuncRef<P> {
 
 /// Element of a function table: a copy of the [`VmFuncRef`], so that `call_indirect` needs no further load.
 #[repr(C)]
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct VmTableEntry<P> {
     /// As in [`VmFuncRef`]; null in a null element.
     pub code: P,
@@ -106,7 +106,7 @@ pub struct VmTableEntry<P> {
 /// The callback runs on the host's stack. It finds its arguments in the slots, writes its results
 /// over them from slot 0 on, and answers 0, or the number of a [`crate::TrapCode`] to trap.
 #[repr(C)]
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct VmHostFunc<P> {
     /// `extern "C" fn(env, *mut VmInstance, *mut ValueSlot) -> u32`
     pub callback: P,
@@ -118,7 +118,7 @@ pub struct VmHostFunc<P> {
 
 /// A passive data segment as `memory.init` sees it. Dropped: length 0.
 #[repr(C)]
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct VmDataSegment<P> {
     /// First byte.
     pub data: P,
@@ -128,7 +128,7 @@ pub struct VmDataSegment<P> {
 
 /// An element segment as `table.init` sees it. Dropped: length 0.
 #[repr(C)]
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct VmElementSegment<P> {
     /// The references, one word `P` each.
     pub values: P,

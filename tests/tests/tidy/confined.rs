@@ -108,6 +108,16 @@ pub const CONFINED: &[Confined] = &[
             ("backend/target.rs", "what to tune code for, which changes no meaning"),
         ],
     },
+    Confined {
+        about: "is the platform's, and only sys knows that (DESIGN.md, platforms)",
+        words: &["libc::", "rustix::", "environ", "asm!"],
+        within: "rt/src",
+        places: &[
+            ("sys/linux.rs", "addresses, threads, the process"),
+            ("sys/linux_signals.rs", "faults and the timer"),
+            ("sys/x86_64.rs", "registers as Linux keeps them"),
+        ],
+    },
     Confined { about: "is global state", words: &["static mut"], within: "wasm2native/src", places: &[] },
 ];
 
@@ -166,6 +176,8 @@ mod tests {
         assert_eq!(check("libwasirt/src/guest.rs", "fn a(b: *const u8) { let c = unsafe { &*b }; }\n"), 1);
         assert_eq!(check("libwasirt/src/guest.rs", "fn a(b: *const u8, c: *mut u8) {}\n"), 0);
         assert_eq!(check("libwasirt/src/args.rs", "fn a(b: *const A) { let c = unsafe { &*b }; }\n"), 0);
+        assert_eq!(check("rt/src/memory.rs", "fn a() { libc::mmap() }\n"), 1);
+        assert_eq!(check("rt/src/sys/linux.rs", "fn a() { libc::mmap() }\n"), 0);
         assert_eq!(check("wasm2native/src/cli/mod.rs", "static mut A: u8 = 0;\n"), 1);
     }
 
