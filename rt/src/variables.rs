@@ -30,14 +30,14 @@ pub fn check(message: &mut Text) -> Option<()> {
     let mut is_set = [false; RUN_VARIABLES.len()];
     for name in entries().map(name_of).filter(|name| has_prefix(name)) {
         let is = |known: &&str| known.as_bytes() == name;
-        if let Some(position) = RUN_VARIABLES.iter().position(|known| is(known)) {
+        if let Some(position) = RUN_VARIABLES.iter().position(is) {
             if is_set[position] {
                 push_name(message, name);
                 message.push(b" is set twice\n");
                 return None;
             }
             is_set[position] = true;
-        } else if !COMPILER_VARIABLES.iter().any(|known| is(known)) {
+        } else if !COMPILER_VARIABLES.iter().any(is) {
             push_unknown(message, name);
             return None;
         }

@@ -77,7 +77,7 @@ fn sections(bytes: &[u8], start: usize) -> Option<Vec<Section<'_>>> {
 fn read_u32(bytes: &[u8]) -> Option<(u32, usize)> {
     let mut reader = BinaryReader::new(bytes, 0);
     let number = reader.read_var_u32().ok()?;
-    Some((number, reader.current_position() as usize))
+    Some((number, reader.current_position()))
 }
 
 fn put_u32(bytes: &mut Vec<u8>, mut number: u32) {
