@@ -7,6 +7,7 @@ mod bench;
 mod confined;
 mod faults;
 mod layers;
+mod machine;
 mod size;
 mod source;
 mod words;
@@ -72,6 +73,13 @@ fn only_tests_unwrap() {
 #[test]
 fn nothing_banned_is_said() {
     assert_holds(words::banned_words);
+}
+
+#[test]
+fn nothing_is_of_one_machine() {
+    assert_holds(machine::paths_of_a_machine);
+    assert_holds(machine::hosts);
+    assert_no_stale(machine::stale_hosts(&all_files()));
 }
 
 #[test]
