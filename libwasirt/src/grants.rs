@@ -117,8 +117,8 @@ pub struct Grants {
     pub embedded: Vec<Packed>,
     /// Directories, in the order of their descriptors.
     pub dirs: Vec<Dir>,
-    /// Addresses to listen on; their descriptors follow those of the directories. `None` for one that this run
-    /// does not take, whose number stays closed.
+    /// Addresses to listen on; their descriptors follow those of the directories. `None` for one that this
+    /// run does not take, whose number stays closed.
     pub listeners: Vec<Option<Vec<u8>>>,
     /// Whether escapes reach a terminal.
     pub escapes: Escapes,
@@ -226,8 +226,8 @@ impl Grants {
         Ok(context)
     }
 
-    /// Of several directories with one name the last one counts: what is granted hides what is packed, and what
-    /// a run grants hides what was baked in. Nothing is merged.
+    /// Of several directories with one name the last one counts: what is granted hides what is packed, and
+    /// what a run grants hides what was baked in. Nothing is merged.
     fn add_directories(&self, context: &mut Context) -> Result<(), Vec<u8>> {
         let is_hidden = |name: &[u8], later: &[Dir]| later.iter().any(|dir| same_name(&dir.guest, name));
         for (index, packed) in self.embedded.iter().enumerate() {
@@ -306,7 +306,8 @@ fn open_dir(resolver: resolve::Resolver, dir: &Dir) -> Result<OwnedFd, i32> {
         .map_err(|_| libc::ENOENT)
 }
 
-/// `HOST[::GUEST][:ro]`; without `::GUEST` the guest sees the host's name. The error is a message for the user.
+/// `HOST[::GUEST][:ro]`; without `::GUEST` the guest sees the host's name. The error is a message for the
+/// user.
 pub fn parse_dir(item: &[u8]) -> Result<Dir, Vec<u8>> {
     let parts = split_dir(item)?;
     let guest = parts.guest.unwrap_or(parts.host).to_vec();

@@ -229,7 +229,8 @@ impl GuestBuffers<'_> {
         let mut rest = bytes;
         for vector in self.vectors() {
             let (part, behind) = rest.split_at(vector.iov_len.min(rest.len()));
-            // SAFETY: `buffers` checked each vector, `self` borrows the memory, and what is copied is not in it.
+            // SAFETY: `buffers` checked each vector, `self` borrows the memory, and what is copied is not in
+            // it.
             unsafe { vector.iov_base.cast::<u8>().copy_from_nonoverlapping(part.as_ptr(), part.len()) };
             rest = behind;
         }

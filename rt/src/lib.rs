@@ -9,8 +9,8 @@
 //! 4. `enter`, `activation`, `stack`, `thread`: onto a Wasm stack and back, and out to host functions.
 //! 5. `memory`, `table`, `segment`: what compiled code calls; listed in `runtime`; `budget`: how much of it.
 //!    `loop_check`: loops that are run twice.
-//! 6. `signal`, `fault`, `code`, `deadline`, `trap`, `backtrace`, `pc_map`, `text`: what happens when something
-//!    goes wrong.
+//! 6. `signal`, `fault`, `code`, `deadline`, `trap`, `backtrace`, `pc_map`, `text`: what happens when
+//!    something    goes wrong.
 //!
 //! The rule: nothing here computes an offset into an instance; all of them come from the descriptor.
 #![no_std]

@@ -1,8 +1,8 @@
 //! Loops that are run twice, as they were and as the optimiser has changed them (`-C check-loops=1`).
 //!
-//! Compiled code calls `begin`, runs the loop as it was, calls `swap`, runs the other, and calls `end`; each store
-//! of either announces itself before it happens. The rule: whatever either loop has stored to is compared, so
-//! what the first stored and the second did not is a difference like any other.
+//! Compiled code calls `begin`, runs the loop as it was, calls `swap`, runs the other, and calls `end`; each
+//! store of either announces itself before it happens. The rule: whatever either loop has stored to is
+//! compared, so what the first stored and the second did not is a difference like any other.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;

@@ -104,8 +104,8 @@ fn places(
 ) -> Vec<Place> {
     let known = offsets.filter(|offset| *offset != 0);
     let place = |offset| match func_at(offset) {
-        // No operator of what was inlined: all that is known is whose code it is. In the function itself it is what
-        // comes before all operators.
+        // No operator of what was inlined: all that is known is whose code it is. In the function itself it
+        // is what comes before all operators.
         Some((func_index, start)) if start == offset && func_index != owner => {
             Place { func_index, offset: NONE }
         }

@@ -52,8 +52,9 @@ pub fn of_this_run(baked: &HostStartInfo, message: &mut Text) -> Option<HostStar
     // SAFETY: plain data, of which the runtime may have a copy.
     let mut info = unsafe { core::ptr::read(baked) };
     if privilege() == Privilege::OfFile {
-        // Who calls the program chooses the variables, but not what it may do with rights that are not theirs.
-        // Even a limit could make it fail half-way. The dynamic linker does the same with its variables.
+        // Who calls the program chooses the variables, but not what it may do with rights that are not
+        // theirs. Even a limit could make it fail half-way. The dynamic linker does the same with its
+        // variables.
         info.privilege = Privilege::OfFile as u32;
         info.policy = PolicyWord::Sealed as u32;
         return Some(info);

@@ -1,7 +1,8 @@
 //! References that the host hands to Wasm: elements, globals, arguments, and results of its own functions.
 //!
-//! The rule: compiled code calls through a reference as its type says and does not look again, so each one that
-//! comes from the host is checked here. A function that an instance can reach lives as long as the instance.
+//! The rule: compiled code calls through a reference as its type says and does not look again, so each one
+//! that comes from the host is checked here. A function that an instance can reach lives as long as the
+//! instance.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -23,8 +24,8 @@ type FuncType = FuncTypeDescriptor<HostPointer>;
 /// runtime made is not taken: its type ids mean something else here.
 ///
 /// # Safety
-/// The instance is alive. The reference is null, a function of a live instance, or if `wanted` is no reference
-/// to a function any word.
+/// The instance is alive. The reference is null, a function of a live instance, or if `wanted` is no
+/// reference to a function any word.
 pub unsafe fn adopt(into: *mut HostInstance, wanted: Operand, reference: HostPointer) -> bool {
     if wanted.ref_type & REF_NON_NULL != 0 && reference.is_null() {
         return false;
@@ -98,8 +99,8 @@ pub struct CheckedFunc {
     ty: *const FuncType,
 }
 
-/// What to call for a host function of type `ty`, and with which environment: `callback` itself with `env`, or,
-/// where references come back, a function that checks them. What that one needs goes to `keep`.
+/// What to call for a host function of type `ty`, and with which environment: `callback` itself with `env`,
+/// or, where references come back, a function that checks them. What that one needs goes to `keep`.
 #[expect(clippy::vec_box, reason = "The environment is the address of the element.")]
 pub fn checked(
     callback: HostPointer,
@@ -119,8 +120,8 @@ pub fn checked(
 }
 
 unsafe extern "C" fn call_checked(env: HostPointer, caller: *mut HostInstance, slots: *mut ValueSlot) -> u32 {
-    // SAFETY: `checked` made the environment, which lives as long as the caller; the callback is what the host
-    // gave, called as it was promised; the type is one of the caller's module.
+    // SAFETY: `checked` made the environment, which lives as long as the caller; the callback is what the
+    // host gave, called as it was promised; the type is one of the caller's module.
     unsafe {
         let func = &*env.cast::<CheckedFunc>();
         let callback = core::mem::transmute::<HostPointer, HostCallback>(func.callback);

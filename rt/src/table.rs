@@ -26,7 +26,8 @@ pub struct Table {
 }
 
 impl Table {
-    /// A table of null elements of the given type, whose module's types have these ids; `None` when it is too large for this runtime or this machine.
+    /// A table of null elements of the given type, whose module's types have these ids; `None` when it is too
+    /// large for this runtime or this machine.
     pub fn new(ty: &ExternDescriptor, type_ids: &[u32]) -> Option<Box<Self>> {
         let max = ty.max.min(MAX_TABLE_ELEMENTS);
         if ty.min > max {

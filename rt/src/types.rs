@@ -26,8 +26,8 @@ struct Known {
 /// All types, and where to look for those that begin a group.
 struct Types {
     known: Vec<Known>,
-    /// A hash table with open addressing: id of the first type of a group, or 0. Its length is a power of two, and
-    /// at least half of it is empty.
+    /// A hash table with open addressing: id of the first type of a group, or 0. Its length is a power of
+    /// two, and at least half of it is empty.
     groups: Vec<u32>,
     group_count: usize,
 }
@@ -162,8 +162,8 @@ pub struct Operands<'a> {
 }
 
 impl<'a> Operands<'a> {
-    /// The parameters. `ids` are the canonical ids of the module's types, `group` that of the first type of the
-    /// recursion group.
+    /// The parameters. `ids` are the canonical ids of the module's types, `group` that of the first type of
+    /// the recursion group.
     pub fn parameters(identity: &'a [u8], ids: &'a [u32], group: u32) -> Self {
         let rest = identity.strip_prefix(&[TypeIdentity::Open as u8]).unwrap_or(identity);
         Self { rest, ids, group }

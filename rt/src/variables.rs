@@ -1,7 +1,7 @@
 //! The environment of a run: the values of our variables, and names that are nearly ours.
 //!
-//! The rule: a name with our prefix that nobody knows ends the program, as does one that is set twice. A limit
-//! that is misspelt would be none, and nobody would notice.
+//! The rule: a name with our prefix that nobody knows ends the program, as does one that is set twice. A
+//! limit that is misspelt would be none, and nobody would notice.
 
 use core::ffi::{CStr, c_char};
 

@@ -52,7 +52,8 @@ pub fn fd_read(
 /// Writes the buffers in order at the file's position, or at the end under `APPEND`; writes the number
 /// of bytes to `nwritten`. At most 1024 buffers are taken. `BADF`: not open, a directory, or not open for
 /// writing. `FAULT`: a pointer is out of bounds; nothing was written. `AGAIN`: `NONBLOCK`, and no room.
-/// `PIPE`: nobody reads the other end. To a terminal, escapes go only if they were allowed. `FBIG`, `NOSPC`, `DQUOT`, `IO`: as the host has it.
+/// `PIPE`: nobody reads the other end. To a terminal, escapes go only if they were allowed. `FBIG`, `NOSPC`,
+/// `DQUOT`, `IO`: as the host has it.
 pub fn fd_write(
     context: &mut Context,
     mut memory: GuestMemory<'_>,

@@ -44,6 +44,12 @@ fn functions_are_short() {
 }
 
 #[test]
+fn lines_are_short() {
+    assert_holds(size::line_width);
+    assert_no_stale(size::stale_wide_files(&all_files()));
+}
+
+#[test]
 fn files_say_what_they_do() {
     assert_holds(words::module_doc);
 }
