@@ -1,5 +1,6 @@
 #!/bin/sh
-# What a change must hold before it is tested: format, lints, documentation and the rules of the house.
+# What a change must hold before it is tested: format, lints, documentation and the rules of the house. That our
+# C++ compiles without a warning is part of each build.
 # With the release profile, so that it shares what the build and the tests have made.
 set -eu
 cd "$(dirname "$0")/.."

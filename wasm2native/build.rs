@@ -44,11 +44,21 @@ fn main() {
     let packages = Packages::read();
     let archives = match env::var_os(PREBUILT_VARIABLE) {
         Some(dir) => PathBuf::from(dir),
+        None if is_only_linted() => archives::stand_ins(),
         None => archives::build(&packages),
     };
     println!("cargo::rustc-env=W2N_EMBEDDED_RT_DIR={}", archives.display());
     println!("cargo::rustc-env=W2N_NOTICES={}", notices::write(&packages).display());
-    build_passes();
+    if !is_only_linted() {
+        build_passes();
+    }
+}
+
+/// Whether clippy asks, which links nothing and is content with empty archives. Cargo keeps what is made for
+/// it apart from all else: so says its wrapper, which is part of the names of directories.
+fn is_only_linted() -> bool {
+    let wrapper = env::var_os("RUSTC_WORKSPACE_WRAPPER").map(PathBuf::from);
+    wrapper.is_some_and(|wrapper| wrapper.file_stem().is_some_and(|name| name == "clippy-driver"))
 }
 
 /// Compiles `llvm/` with the flags of the LLVM that llvm-sys has found and links.
@@ -58,10 +68,13 @@ fn build_passes() {
     let output = output.unwrap_or_else(|error| panic!("{llvm_config} cannot be run: {error}"));
     let flags = String::from_utf8_lossy(&output.stdout).into_owned();
     let mut build = cc::Build::new();
-    // The assertions of the headers stay on in what is ours, in every build: they cost next to nothing here. The
-    // library does without (`--assertion-mode` is off), and the layout of what it shares with us does not depend on
-    // `NDEBUG`, but on `LLVM_ENABLE_ABI_BREAKING_CHECKS` in its own configuration header.
-    build.cpp(true).warnings(false).debug(false).flag("-UNDEBUG");
+    // The assertions of the headers stay on in what is ours, in every build: they cost next to nothing here.
+    // The library does without (`--assertion-mode` is off), and the layout of what it shares with us does not
+    // depend on `NDEBUG`, but on `LLVM_ENABLE_ABI_BREAKING_CHECKS` in its own configuration header.
+    build.cpp(true).debug(false).flag("-UNDEBUG");
+    build.warnings(true).extra_warnings(true).warnings_into_errors(true);
+    // What LLVM and the C++ library use of each other is theirs to bring up to date.
+    build.flag("-Wno-deprecated-declarations");
     for flag in flags.split_whitespace() {
         // The headers of LLVM are not ours to be warned about.
         match flag.strip_prefix("-I") {

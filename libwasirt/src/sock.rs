@@ -58,9 +58,9 @@ pub fn sock_accept(
 ///
 /// Receives into the buffers; `RECV_PEEK` leaves the data, `RECV_WAITALL` waits for all of it (with
 /// `RECV_PEEK` for some of it: what is left there cannot be waited for). Writes the
-/// number of bytes, and whether a datagram was cut off (`RECV_DATA_TRUNCATED`, 1). `BADF`: not open, or not for reading. `NOTSOCK`:
-/// not a socket. `INVAL`: unknown flag. `AGAIN`: `NONBLOCK`, and nothing is there. `FAULT`: a pointer is
-/// out of bounds; nothing was received.
+/// number of bytes, and whether a datagram was cut off (`RECV_DATA_TRUNCATED`, 1). `BADF`: not open, or not
+/// for reading. `NOTSOCK`: not a socket. `INVAL`: unknown flag. `AGAIN`: `NONBLOCK`, and nothing is there.
+/// `FAULT`: a pointer is out of bounds; nothing was received.
 #[expect(clippy::too_many_arguments, reason = "The signature is WASI's.")]
 pub fn sock_recv(
     context: &Context,

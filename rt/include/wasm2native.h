@@ -218,8 +218,9 @@ typedef struct w2n_trap {
     uint32_t frame_count;   /* in `frames` */
     uint32_t total_frame_count;
     uint32_t message_len;
-    uint64_t fault_address; /* W2N_TRAP_MEMORY_OUT_OF_BOUNDS: first byte of the access, relative to the memory,
-                             * may be negative; with guard pages the first byte that could not be touched */
+    uint64_t fault_address; /* W2N_TRAP_MEMORY_OUT_OF_BOUNDS: first byte of the access, relative to the
+                             * memory, may be negative; with guard pages the first byte that could not be
+                             * touched */
     uint64_t access_length;
     uint64_t memory_length; /* bytes of the memory at the time */
     char message[W2N_MAX_TRAP_MESSAGE_BYTES]; /* not terminated */
@@ -231,7 +232,8 @@ struct w2n_api {
     uint32_t abi_version;
     uint32_t size;          /* of this table: later versions append */
 
-    /* What a module asks for and offers, in its own order. Status: W2N_ERROR_INVALID_ARGUMENT past the end. */
+    /* What a module asks for and offers, in its own order. Status: W2N_ERROR_INVALID_ARGUMENT past the
+     * end. */
     uint32_t (*import_count)(const w2n_module_t *module);
     uint32_t (*import_at)(const w2n_module_t *module, uint32_t index, w2n_import_info_t *info);
     uint32_t (*export_count)(const w2n_module_t *module);
@@ -288,13 +290,13 @@ struct w2n_api {
  *
  *     int32_t m_f(w2n_instance_t *caller, int64_t parameter, double *second_result);
  *
- * typed as an export is (see above), or, where the C library has that name, `w2n_m__f`. It is not checked that
- * its type is the import's; messages about imports that are missing show the type. It cannot trap. */
+ * typed as an export is (see above), or, where the C library has that name, `w2n_m__f`. It is not checked
+ * that its type is the import's; messages about imports that are missing show the type. It cannot trap. */
 extern const w2n_api_t w2n_api;
 
-/* Whoever makes a module chooses what it imports, so a function is there for it only if the program offers it:
- * all functions of sources (.c, .cpp) and objects (.o) on the command line, unless they are static, hidden
- * or weak; of archives and shared libraries those with this word in front of them,
+/* Whoever makes a module chooses what it imports, so a function is there for it only if the program offers
+ * it: all functions of sources (.c, .cpp) and objects (.o) on the command line, unless they are static,
+ * hidden or weak; of archives and shared libraries those with this word in front of them,
  *
  *     W2N_EXPORT_TO_GUEST int32_t m_f(w2n_instance_t *caller) { ... }
  *
@@ -338,8 +340,8 @@ static inline uint32_t w2n_get_export(const w2n_module_t *module, w2n_instance_t
 }
 
 /* Calls an exported function. See w2n_api.call. */
-static inline uint32_t w2n_call_export(const w2n_module_t *module, const w2n_extern_t *func, w2n_slot_t *slots,
-                                       uint32_t slot_count, w2n_trap_t *trap) {
+static inline uint32_t w2n_call_export(const w2n_module_t *module, const w2n_extern_t *func,
+                                       w2n_slot_t *slots, uint32_t slot_count, w2n_trap_t *trap) {
     const void *definition = func != NULL && func->kind == W2N_FUNC ? func->definition : NULL;
     return module->api->call((const w2n_func_t *)definition, slots, slot_count, trap);
 }

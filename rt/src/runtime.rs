@@ -50,7 +50,10 @@ macro_rules! func {
 }
 
 macro_rules! check_definitions {
-    ($($(#[$doc:meta])* $name:ident: $symbol:literal ($($param:ident: $ty:ident),*) -> $result:ident [$($attribute:ident)*];)*) => {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident: $symbol:literal ($($param:ident: $ty:ident),*) -> $result:ident [$($attribute:ident)*];
+    )*) => {
         /// Addresses of the runtime functions: type-checked, and kept by the linker.
         pub static DEFINITIONS: Definitions = Definitions { $($name: definition::$name,)* };
 

@@ -42,8 +42,8 @@ struct AddressGroup {
     /// at most `kMaxSpan`.
     int64_t lowest = 0;
     int64_t highest = 0;
-    llvm::SmallVector<Member, 8> members;
-    llvm::SmallVector<End, 2> ends;
+    llvm::SmallVector<Member, 8> members = {};
+    llvm::SmallVector<End, 2> ends = {};
 
     /// Bytes between the lowest and the highest member in one iteration.
     uint64_t span() const { return uint64_t(highest - lowest); }

@@ -435,7 +435,7 @@ bool CertainLoads::isIndependent(Value &other, Trail trail) {
 bool CertainLoads::dividesEffects(Instruction &terminator) {
     Loop *loop = loops.getLoopFor(terminator.getParent());
     if (loop && loop->isLoopExiting(terminator.getParent()))
-        return dividesLoop(*loop, terminator);
+        return dividesLoop(*loop);
     BasicBlock *first = terminator.getSuccessor(0);
     for (unsigned index = 1; index < terminator.getNumSuccessors() && index < kMaxBlockSteps; ++index) {
         if (haveDifferentEffects(*first, *terminator.getSuccessor(index)))
@@ -445,7 +445,7 @@ bool CertainLoads::dividesEffects(Instruction &terminator) {
 }
 
 /// A way out of a loop stays if the loop does; LLVM deletes one that ends and does nothing.
-bool CertainLoads::dividesLoop(Loop &loop, Instruction &terminator) {
+bool CertainLoads::dividesLoop(Loop &loop) {
     unsigned steps = 0;
     for (BasicBlock *block : loop.blocks()) {
         if (++steps > kMaxBlockSteps)

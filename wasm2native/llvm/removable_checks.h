@@ -22,7 +22,7 @@ struct RemovableCheck {
     /// What holds on the other edge.
     Bound bound;
     /// Where the address is among the groups of 32-bit addresses; or, if it has no place there:
-    std::optional<PlaceInGroup> place;
+    std::optional<PlaceInGroup> place = std::nullopt;
     /// where it starts and what it advances in each iteration, with less than 31 bits.
     const llvm::SCEV *start = nullptr;
     int64_t step = 0;

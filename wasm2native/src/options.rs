@@ -67,7 +67,8 @@ pub struct CodeOptions {
     pub debug_info: DebugInfo,
     /// `--strict-traps`: after every trap the state is as if all operators before it had run and no other.
     pub strict_traps: bool,
-    /// `-C check-loops=1`: loops run twice, as they were and as our passes have changed them, and are compared.
+    /// `-C check-loops=1`: loops run twice, as they were and as our passes have changed them, and are
+    /// compared.
     pub check_loops: bool,
     /// `-C verify-passes=1`: what each of our passes leaves is verified.
     pub verify_passes: bool,

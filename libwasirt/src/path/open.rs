@@ -1,7 +1,7 @@
 //! `path_open`: the one way to a new descriptor for a file.
 //!
-//! Rule: what is opened waits as it would natively, and only then: a FIFO for its other end, unless `NONBLOCK`
-//! is asked for, or neither reading nor writing.
+//! Rule: what is opened waits as it would natively, and only then: a FIFO for its other end, unless
+//! `NONBLOCK` is asked for, or neither reading nor writing.
 
 use core::sync::atomic::AtomicBool;
 
@@ -138,8 +138,8 @@ impl Request {
         Ok(self.descriptor(File::Owned(file), file_type, applicable, directory))
     }
 
-    /// `ACCES` for what the host shows of its processes, which is no storage: `/proc/self/mem` is the memory of
-    /// this very process, and `environ` what the guest was not granted. Only who is granted a directory of
+    /// `ACCES` for what the host shows of its processes, which is no storage: `/proc/self/mem` is the memory
+    /// of this very process, and `environ` what the guest was not granted. Only who is granted a directory of
     /// that file system may read there; nobody may write.
     fn check_processes(&self, base: BorrowedFd<'_>, file: BorrowedFd<'_>) -> Result<(), Errno> {
         let shows_processes = |file| Ok::<_, Errno>(fstatfs(file)?.f_type == PROC_SUPER_MAGIC);

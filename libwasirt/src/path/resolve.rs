@@ -164,7 +164,8 @@ impl<'a> Walk<'a> {
                 return Ok(file);
             }
         }
-        // The path ended in a directory that stands open: `.`, `a/..`, or a link to such. Nothing is waited for.
+        // The path ended in a directory that stands open: `.`, `a/..`, or a link to such. Nothing is waited
+        // for.
         Ok(openat(self.current(), ".", flags, mode)?)
     }
 

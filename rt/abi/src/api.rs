@@ -58,7 +58,8 @@ impl LinkError {
     ];
 }
 
-/// [`W2nImport::kind`]: nothing, or what was linked in under the import's name ([`crate::ImportDescriptor::linked`]).
+/// [`W2nImport::kind`]: nothing, or what was linked in under the import's name
+/// ([`crate::ImportDescriptor::linked`]).
 pub const IMPORT_LINKED: u32 = 0;
 /// [`W2nImport::kind`]: a host function.
 pub const IMPORT_HOST_FUNC: u32 = 1;
@@ -306,7 +307,8 @@ pub struct W2nApi {
     pub trap_message: unsafe extern "C" fn(trap: *const W2nTrap, buffer: *mut u8, capacity: u64) -> u64,
     /// For callbacks: sets the words of the trap; answers the code for the callback to answer.
     pub host_error: unsafe extern "C" fn(message: *const u8, message_len: u64) -> u32,
-    /// For callbacks: sets the status with which the program ends; answers the code for the callback to answer.
+    /// For callbacks: sets the status with which the program ends; answers the code for the callback to
+    /// answer.
     pub exit: unsafe extern "C" fn(status: i32) -> u32,
     /// Takes the trap that ended the last call of one of the instance's typed C functions. Status of
     /// that call; `*trap` is written unless it was 0. A second call answers 0.

@@ -106,8 +106,8 @@ pub struct FuncTypeDescriptor<P> {
     /// type that the module defines can be referenced.
     pub array_entry: P,
     /// Code for [`crate::VmFuncRef::code`] of a host function of this type: Wasm calling convention,
-    /// takes a `*const VmHostFunc` as its instance. Stores its arguments to slots and calls `host_call`. Null if
-    /// the module imports no function of this type.
+    /// takes a `*const VmHostFunc` as its instance. Stores its arguments to slots and calls `host_call`. Null
+    /// if the module imports no function of this type.
     pub host_entry: P,
 }
 
@@ -120,7 +120,8 @@ pub struct ImportDescriptor<P> {
     /// Field name.
     pub name: Slice<P>,
     /// Its type, and where the instance keeps it:
-    /// func: a [`crate::VmFuncRef`]; table: `*mut VmTable`; memory: a [`crate::VmMemoryRef`]; global: `*mut` to its value.
+    /// func: a [`crate::VmFuncRef`]; table: `*mut VmTable`; memory: a [`crate::VmMemoryRef`]; global: `*mut`
+    /// to its value.
     pub ty: ExternDescriptor,
     /// Callback of the host function that was linked in for it (WASI, or C code), else null.
     pub linked: P,

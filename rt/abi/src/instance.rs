@@ -62,7 +62,8 @@ pub struct VmTable<P> {
     pub element_type: u32,
     /// Elements that fit before `elements` must be reallocated.
     pub capacity: u32,
-    /// What references it takes: [`crate::REF_NON_NULL`], and as the number of a function type its canonical id.
+    /// What references it takes: [`crate::REF_NON_NULL`], and as the number of a function type its canonical
+    /// id.
     pub ref_type: u32,
     /// Zero.
     pub reserved: u32,

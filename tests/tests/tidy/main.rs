@@ -8,6 +8,7 @@ mod confined;
 mod faults;
 mod layers;
 mod order;
+mod machine;
 mod size;
 mod source;
 mod words;
@@ -41,6 +42,12 @@ fn files_are_short() {
 fn functions_are_short() {
     assert_holds(size::function_length);
     assert_no_stale(size::stale_exceptions(&all_files()));
+}
+
+#[test]
+fn lines_are_short() {
+    assert_holds(size::line_width);
+    assert_no_stale(size::stale_wide_files(&all_files()));
 }
 
 #[test]
@@ -80,6 +87,13 @@ fn only_tests_unwrap() {
 #[test]
 fn nothing_banned_is_said() {
     assert_holds(words::banned_words);
+}
+
+#[test]
+fn nothing_is_of_one_machine() {
+    assert_holds(machine::paths_of_a_machine);
+    assert_holds(machine::hosts);
+    assert_no_stale(machine::stale_hosts(&all_files()));
 }
 
 #[test]

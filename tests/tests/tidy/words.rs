@@ -10,17 +10,6 @@ const BANNED: &[(&str, &str)] = &[
     (concat!("dbg", "!("), "is left over"),
     (concat!("todo", "!("), "panics"),
     (concat!("unimpl", "emented!("), "panics"),
-    (concat!("/ro", "ot/"), "is a path of one machine"),
-    (concat!("/ho", "me/"), "is a path of one machine"),
-    (concat!("/work", "/main"), "is a path of one machine"),
-    (concat!("/work", "/shared"), "is a path of one machine"),
-    (concat!("/work", "/wt"), "is a path of one machine"),
-    (concat!("\"/t", "mp/"), "is a path that may not be there: tempfile makes one"),
-    (concat!("crates", ".io"), "is a host that cargo knows and we do not name"),
-    (concat!("pypi", ".org"), "is a host that pip knows and we do not name"),
-    (concat!("pythonho", "sted"), "is a host that pip knows and we do not name"),
-    (concat!("npmjs", ".org"), "is a host that npm knows and we do not name"),
-    (concat!("proxy.go", "lang"), "is a host that go knows and we do not name"),
 ];
 
 /// No file contains what is banned; a note of what is to do names where that is tracked.

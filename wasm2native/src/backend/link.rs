@@ -13,8 +13,8 @@ use super::linker::Linker;
 use crate::error::{CompileError, Result, printable, shortened};
 use w2n_abi::symbol;
 
-/// What a plugin exports: descriptors and typed C functions. No library has such names, whatever the guest's are,
-/// and C code that is linked into the plugin is nobody else's concern.
+/// What a plugin exports: descriptors and typed C functions. No library has such names, whatever the guest's
+/// are, and C code that is linked into the plugin is nobody else's concern.
 const PLUGIN_EXPORTS: &str = "{ global: w2n_module; w2n_module_*; w2n_*__*; local: *; };\n";
 
 /// More objects than this go into a response file: command lines have a limit.

@@ -88,7 +88,8 @@ impl Linker {
             .hint(INSTALL_HINT))
     }
 
-    /// Starts to ask it for its target; `None` if nobody chose it. Errors: it cannot be run, or is no C compiler.
+    /// Starts to ask it for its target; `None` if nobody chose it. Errors: it cannot be run, or is no C
+    /// compiler.
     pub fn ask_target(&self) -> Result<Option<Question>> {
         if self.origin == Origin::Path {
             return Ok(None);

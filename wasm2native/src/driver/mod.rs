@@ -128,7 +128,8 @@ impl Run<'_> {
         }
     }
 
-    /// All modules that are linked, in the order of the command line; those of archives that are needed come last.
+    /// All modules that are linked, in the order of the command line; those of archives that are needed come
+    /// last.
     fn sources<'a>(
         self,
         inputs: &'a [Input],
@@ -334,8 +335,8 @@ impl Run<'_> {
     }
 }
 
-/// The only module of a plugin is found without its name, too: by what its own units define, or by this argument
-/// for the linker if it is compiled already.
+/// The only module of a plugin is found without its name, too: by what its own units define, or by this
+/// argument for the linker if it is compiled already.
 fn alias_of_only_module(kind: LinkKind, plan: &Plan<'_>) -> Option<OsString> {
     let (LinkKind::SharedLibrary, [Source { object: Some(object), .. }]) = (kind, plan.sources.as_slice())
     else {

@@ -152,8 +152,8 @@ impl NativeCode {
         notes.into_iter().map(module).collect()
     }
 
-    /// Reads all members. Those that are modules are written to files of their own, since an archive's members
-    /// are hidden in a plugin.
+    /// Reads all members. Those that are modules are written to files of their own, since an archive's
+    /// members are hidden in a plugin.
     fn add_archive(
         &mut self,
         run: Run<'_>,

@@ -74,8 +74,8 @@ impl ObjectModule {
     }
 }
 
-/// Adds those modules of archives that others import from, as a linker takes members; if there is nothing else,
-/// the first that a program can start with.
+/// Adds those modules of archives that others import from, as a linker takes members; if there is nothing
+/// else, the first that a program can start with.
 pub fn take_needed<'a>(sources: &mut Vec<Source<'a>>, mut in_archives: Vec<Source<'a>>) {
     if sources.is_empty() && !in_archives.is_empty() {
         let main = in_archives.iter().position(|source| source.module.entry_point(None).is_some());

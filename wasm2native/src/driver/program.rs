@@ -319,8 +319,8 @@ impl<'p> Resolver<'p> {
         other != importer && self.sources[other].module.export(import.name).is_some()
     }
 
-    /// The name of the C function for an import, and what there is under it. What a module imports under its own
-    /// name would be called like its own exports.
+    /// The name of the C function for an import, and what there is under it. What a module imports under its
+    /// own name would be called like its own exports.
     fn c_function(self, importer: &Source<'_>, import: &Import<'_>) -> Option<(String, CFunction)> {
         let is_func = matches!(import.ty, ExternType::Func(_));
         let is_own = c_prefix(import.module) == importer.prefix;

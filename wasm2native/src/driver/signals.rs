@@ -1,8 +1,8 @@
 //! Ends the process cleanly when a signal does: temporary files are removed, and a crash inside LLVM is
 //! reported as our bug with status 70.
 //!
-//! One thread waits for SIGINT, SIGTERM, SIGHUP and SIGQUIT, which all others block, so cleaning up happens in
-//! ordinary code. A crashing thread only notes its signal, asks that thread and waits for the end.
+//! One thread waits for SIGINT, SIGTERM, SIGHUP and SIGQUIT, which all others block, so cleaning up happens
+//! in ordinary code. A crashing thread only notes its signal, asks that thread and waits for the end.
 
 use std::io::Write;
 use std::mem::MaybeUninit;

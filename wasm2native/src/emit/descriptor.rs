@@ -1,4 +1,5 @@
-//! The module descriptor: what the runtime and hosts learn about a compiled module. See `rt/abi/src/descriptor.rs`.
+//! The module descriptor: what the runtime and hosts learn about a compiled module. See
+//! `rt/abi/src/descriptor.rs`.
 
 use inkwell::GlobalVisibility;
 use inkwell::module::Linkage;
@@ -94,8 +95,8 @@ fn emit_alias<'c>(env: &ModuleEnv<'c, '_>, descriptor: GlobalValue<'c>) {
 
 fn func_types<'c>(env: &ModuleEnv<'c, '_>) -> Result<ConstSlice<'c>> {
     type Descriptor = FuncTypeDescriptor<Word>;
-    // A host calls functions that can be referenced, and is called as an import. Types of neither kind need no
-    // adapters, of which a module may have any number.
+    // A host calls functions that can be referenced, and is called as an import. Types of neither kind need
+    // no adapters, of which a module may have any number.
     let of_funcs = |is_imported: bool| -> BTreeSet<TypeIndex> {
         let funcs = env.layout.func_refs().filter(|(func, _)| env.module.is_imported(*func) == is_imported);
         funcs.map(|(func, _)| env.module.funcs[func.index()].ty).collect()
@@ -196,7 +197,8 @@ fn imports<'c>(env: &ModuleEnv<'c, '_>, settings: &EmitSettings<'_>) -> Result<C
     Ok(struct_slice(env, "imports", &elements))
 }
 
-/// The callback that is linked in for an import of `module`. The driver has checked that there is the function.
+/// The callback that is linked in for an import of `module`. The driver has checked that there is the
+/// function.
 pub(super) fn linked_callback<'c>(
     env: &ModuleEnv<'c, '_>,
     module: &Module<'_>,

@@ -44,7 +44,7 @@ pub struct Unit {
 /// What all units of a module are made with.
 #[derive(Clone, Copy, Debug)]
 pub struct EmitSettings<'a> {
-    /// How code is made.
+    /// What the command line says about code: optimisation, bounds checks, precision of traps.
     pub code: &'a CodeOptions,
     /// What the module becomes.
     pub role: Role<'a>,

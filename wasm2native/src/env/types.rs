@@ -13,15 +13,16 @@ use inkwell::values::VectorValue;
 use crate::wasm::FuncType;
 use w2n_abi::ValueType;
 
-/// `fastcc`: calling convention of every Wasm function, direct or indirect. (`env/tail.rs` has the other one.)
+/// `fastcc`: calling convention of every Wasm function, direct or indirect. (`env/tail.rs` has the other
+/// one.)
 pub const WASM_CALL_CONVENTION: u32 = 8;
 
 /// The LLVM types we use, looked up once.
 #[derive(Clone, Copy, Debug)]
 pub struct Types<'c> {
-    /// Conditions.
+    /// What comparisons answer and branches take.
     pub i1: IntType<'c>,
-    /// Bytes.
+    /// For 8-bit accesses, and to count offsets in bytes.
     pub i8: IntType<'c>,
     /// For 16-bit accesses.
     pub i16: IntType<'c>,

@@ -29,10 +29,10 @@ pub fn explain(error: CompileError, refusal: Option<BinaryReaderError>, bytes: &
     };
     let mut error = error.message_instead(message);
     if let Some(refusal) = refusal {
-        let words = shortened(refusal.message(), MESSAGE_LIMIT_CHARS).into_owned();
+        let message = shortened(refusal.message(), MESSAGE_LIMIT_CHARS).into_owned();
         error = error.detail(match cause(bytes, refusal.offset()) {
-            Some(cause) => format!("  {cause}: {words}"),
-            None => format!("  {words}"),
+            Some(cause) => format!("  {cause}: {message}"),
+            None => format!("  {message}"),
         });
     }
     error.hint(rebuild(&needed))

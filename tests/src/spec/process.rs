@@ -1,12 +1,10 @@
-//! Runs every file in a process of its own, several at a time, under a watchdog.
+//! Runs a file in a process of its own, under a watchdog.
 //!
 //! A child prints one line per verdict as it goes ([`render_verdict`]), and [`DONE`] at the end, so a
 //! crash or a hang costs the rest of its file and nothing more.
 
-use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use super::config::Config;
@@ -55,30 +53,8 @@ pub fn render_verdict(verdict: &Verdict) -> String {
     }
 }
 
-/// Runs all `jobs`, as many at a time as there are processors, and calls `report` after each.
-pub fn run(jobs: Vec<Job>, report: impl Fn(&JobResult) + Sync) -> Vec<JobResult> {
-    let workers = std::thread::available_parallelism().map_or(1, |count| count.get());
-    let queue = Mutex::new(VecDeque::from(jobs));
-    let results = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|| {
-                while let Some(job) = next(&queue) {
-                    let result = run_job(job);
-                    report(&result);
-                    results.lock().expect("no worker panics").push(result);
-                }
-            });
-        }
-    });
-    results.into_inner().expect("no worker panics")
-}
-
-fn next(queue: &Mutex<VecDeque<Job>>) -> Option<Job> {
-    queue.lock().expect("no worker panics").pop_front()
-}
-
-fn run_job(job: Job) -> JobResult {
+/// Runs `job` in this program, started again.
+pub fn run(job: Job) -> JobResult {
     let start = Instant::now();
     let mut child = Command::new(std::env::current_exe().expect("the path of this program"))
         .args([CHILD, job.suite.name(), &job.file, &job.config.to_string()])
