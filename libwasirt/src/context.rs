@@ -1,7 +1,7 @@
 //! The state of one WASI guest: its descriptors, arguments, environment and sources.
 //!
-//! Rule: it is a value that calls reach through the pointer that their import was bound with; nothing of it is
-//! global. All threads of a guest use one at a time: what changes is atomic, or has a lock of its own.
+//! Rule: it is a value that calls reach through the pointer that their import was bound with; nothing of it
+//! is global. All threads of a guest use one at a time: what changes is atomic, or has a lock of its own.
 
 use rustix::stdio;
 

@@ -1,9 +1,10 @@
 //! An open file of the guest: the host's file behind it, and its rights.
 //!
-//! Rule: all threads of a guest have the same, so what can change is atomic, or behind a lock that is held for
-//! a few calls of the host that do not wait. The host's `O_NONBLOCK` is what the guest set on files that it opened. Stdio keeps what it was
-//! started with (it is shared with other processes), and sockets always have it; for these two the guest's
-//! flag is kept here, and `fd/transfer.rs` waits or answers `AGAIN` accordingly.
+//! Rule: all threads of a guest have the same, so what can change is atomic, or behind a lock that is held
+//! for a few calls of the host that do not wait. The host's `O_NONBLOCK` is what the guest set on files that
+//! it opened. Stdio keeps what it was started with (it is shared with other processes), and sockets always
+//! have it; for these two the guest's flag is kept here, and `fd/transfer.rs` waits or answers `AGAIN`
+//! accordingly.
 
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
@@ -179,7 +180,8 @@ impl Descriptor {
         }
     }
 
-    /// The file on the host; `NOTSUP` for one that is none. Who can meet one of those asks [`Self::served`] first.
+    /// The file on the host; `NOTSUP` for one that is none. Who can meet one of those asks [`Self::served`]
+    /// first.
     pub fn host(&self) -> Result<BorrowedFd<'_>, Errno> {
         self.file.host()
     }

@@ -41,8 +41,8 @@ impl FdTable {
         lock(&self.slots)
     }
 
-    /// Room for one more descriptor, or `MFILE` past the limit. Asked for before anything is opened, for a file
-    /// that was made or a connection that was taken cannot be given back.
+    /// Room for one more descriptor, or `MFILE` past the limit. Asked for before anything is opened, for a
+    /// file that was made or a connection that was taken cannot be given back.
     pub fn room(&self) -> Result<Room<'_>, Errno> {
         let mut slots = self.lock();
         if slots.open_count >= slots.max_open {
@@ -120,8 +120,8 @@ impl FdTable {
         self.lock().remove(fd)
     }
 
-    /// Moves `from` to `to` and answers what was there, to be closed, or nothing when they are equal. Both must
-    /// be open: a guest cannot choose numbers.
+    /// Moves `from` to `to` and answers what was there, to be closed, or nothing when they are equal. Both
+    /// must be open: a guest cannot choose numbers.
     pub fn renumber(&self, from: Fd, to: Fd) -> Result<Option<Arc<Descriptor>>, Errno> {
         let mut slots = self.lock();
         slots.get(from)?;

@@ -1,4 +1,5 @@
-//! What a program is to be given, in words: directories, variables, sockets, and how lists of them are written.
+//! What a program is to be given, in words: directories, variables, sockets, and how lists of them are
+//! written.
 //!
 //! Rule: nothing is opened here.
 
@@ -68,8 +69,8 @@ pub struct Grants {
     pub embedded: Vec<Packed>,
     /// Directories, in the order of their descriptors.
     pub dirs: Vec<Dir>,
-    /// Addresses to listen on; their descriptors follow those of the directories. `None` for one that this run
-    /// does not take, whose number stays closed.
+    /// Addresses to listen on; their descriptors follow those of the directories. `None` for one that this
+    /// run does not take, whose number stays closed.
     pub listeners: Vec<Option<Vec<u8>>>,
     /// Whether escapes reach a terminal.
     pub escapes: Escapes,
@@ -89,7 +90,8 @@ pub(crate) fn same_name(one: &[u8], other: &[u8]) -> bool {
     one[..trim(one)] == other[..trim(other)]
 }
 
-/// `HOST[::GUEST][:ro]`; without `::GUEST` the guest sees the host's name. The error is a message for the user.
+/// `HOST[::GUEST][:ro]`; without `::GUEST` the guest sees the host's name. The error is a message for the
+/// user.
 pub fn parse_dir(item: &[u8]) -> Result<Dir, Vec<u8>> {
     let parts = split_dir(item)?;
     let guest = parts.guest.unwrap_or(parts.host).to_vec();

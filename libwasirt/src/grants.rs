@@ -160,8 +160,8 @@ impl Grants {
         })
     }
 
-    /// Of several directories with one name the last one counts: what is granted hides what is packed, and what
-    /// a run grants hides what was baked in. Nothing is merged.
+    /// Of several directories with one name the last one counts: what is granted hides what is packed, and
+    /// what a run grants hides what was baked in. Nothing is merged.
     fn is_hidden(name: &[u8], later: &[Dir]) -> bool {
         later.iter().any(|dir| same_name(&dir.guest, name))
     }

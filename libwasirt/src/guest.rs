@@ -1,8 +1,8 @@
 //! The guest's memory: the one place where guest pointers become host pointers, and none becomes a reference.
 //!
 //! Rule (INV-7): every address and length is checked here, in 64-bit arithmetic, against the memory's length
-//! when the call began (a memory never shrinks). Other threads of the guest or of the host may write meanwhile,
-//! so what is in there is copied in or out, once, or handed to the kernel as it is.
+//! when the call began (a memory never shrinks). Other threads of the guest or of the host may write
+//! meanwhile, so what is in there is copied in or out, once, or handed to the kernel as it is.
 
 use core::arch::asm;
 use core::marker::PhantomData;
@@ -30,8 +30,8 @@ impl GuestMemory<'_> {
     /// A memory of `length_bytes` bytes at `base`.
     ///
     /// # Safety
-    /// The bytes can be read and written through `base` during `'call`, and no Rust reference to any of them is
-    /// used meanwhile. Other threads may read and write them.
+    /// The bytes can be read and written through `base` during `'call`, and no Rust reference to any of them
+    /// is used meanwhile. Other threads may read and write them.
     pub unsafe fn new(base: *mut u8, length_bytes: u64) -> Self {
         Self { base, length_bytes, call: PhantomData }
     }
@@ -189,7 +189,8 @@ impl GuestBuffers<'_> {
         let mut rest = bytes;
         for vector in self.vectors() {
             let (part, behind) = rest.split_at(vector.iov_len.min(rest.len()));
-            // SAFETY: `GuestMemory::vector` checked each vector, of bytes that `GuestMemory::new` was promised.
+            // SAFETY: `GuestMemory::vector` checked each vector, of bytes that `GuestMemory::new` was
+            // promised.
             unsafe { copy_in(vector.iov_base.cast(), part) };
             rest = behind;
         }
@@ -238,8 +239,8 @@ impl GuestBuffers<'_> {
     }
 }
 
-/// Copies bytes of the guest's, each once: what others write meanwhile can be in the copy or not, but all that
-/// looks at the copy sees the same.
+/// Copies bytes of the guest's, each once: what others write meanwhile can be in the copy or not, but all
+/// that looks at the copy sees the same.
 ///
 /// # Safety
 /// As many bytes as `to` has can be read at `from`.

@@ -4,7 +4,8 @@
 //! thin wrapper over a safe function with types, in the file of its family. Two files hold the boundary:
 //! `guest.rs` alone touches guest memory, `path/resolve.rs` alone opens guest paths (INV-7).
 //!
-//! All state of a guest is a `Context`, made of a `Config` and reached through a pointer; its threads share it.
+//! All state of a guest is a `Context`, made of a `Config` and reached through a pointer; its threads share
+//! it.
 //!
 //! | file | what |
 //! |---|---|

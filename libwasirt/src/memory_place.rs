@@ -1,6 +1,7 @@
 //! Where an instance has the memory that WASI works on: its export `memory`, else its first memory.
 //!
-//! Rule: what a module's descriptor says is constant; of the instance only the reference to the memory is read.
+//! Rule: what a module's descriptor says is constant; of the instance only the reference to the memory is
+//! read.
 
 use std::sync::{Mutex, OnceLock};
 
@@ -65,8 +66,8 @@ impl GuestMemory<'_> {
     /// The memory of `instance` for WASI; an empty one if it has none.
     ///
     /// # Safety
-    /// `instance` is an instance of a loaded module and stays alive during `'call`, and no Rust reference into
-    /// its memory is used meanwhile.
+    /// `instance` is an instance of a loaded module and stays alive during `'call`, and no Rust reference
+    /// into its memory is used meanwhile.
     pub unsafe fn of_instance(instance: *const VmInstance<Word>) -> Self {
         // SAFETY: as our caller vouches: the instance is alive, and its descriptor is that of its module.
         unsafe { memory_at(instance, memory_place((*instance).descriptor)) }

@@ -159,7 +159,8 @@ fn deadline(clock: Clock, timeout: Timeout, start: Now) -> u64 {
 /// What all subscriptions together wait for.
 #[derive(Default)]
 struct Wait {
-    /// The descriptors that are asked about, by their numbers. Each is held, for others may close it meanwhile.
+    /// The descriptors that are asked about, by their numbers. Each is held, for others may close it
+    /// meanwhile.
     watched: Vec<Option<Watched>>,
     /// Earliest times on the two clocks.
     realtime: Option<u64>,

@@ -7,8 +7,8 @@ use crate::types::GuestPtr;
 
 /// witx `random_get(buf: ptr<u8>, buf_len: size)`.
 ///
-/// Fills all of `buf` with random bytes, fit for keys unless the host's program gives others. `FAULT`: `buf` is
-/// out of bounds; nothing was written. The host's error, if its generator fails.
+/// Fills all of `buf` with random bytes, fit for keys unless the host's program gives others. `FAULT`: `buf`
+/// is out of bounds; nothing was written. The host's error, if its generator fails.
 pub fn random_get(
     context: &Context,
     memory: GuestMemory<'_>,

@@ -1,5 +1,5 @@
-//! Streams that are no files: bytes, buffers and functions of the host's program, as a guest's standard input,
-//! output and error.
+//! Streams that are no files: bytes, buffers and functions of the host's program, as a guest's standard
+//! input, output and error.
 //!
 //! Rule: they never wait by themselves; a function may, and no lock is held while it runs. They are ready for
 //! `poll_oneoff` at any time.
@@ -107,8 +107,8 @@ impl Input {
     }
 }
 
-/// What a guest wrote. Clones are the same buffer, so the host keeps one and reads it while the guest runs, or
-/// afterwards.
+/// What a guest wrote. Clones are the same buffer, so the host keeps one and reads it while the guest runs,
+/// or afterwards.
 #[derive(Clone, Debug)]
 pub struct OutputBuffer {
     written: Arc<Mutex<Vec<u8>>>,

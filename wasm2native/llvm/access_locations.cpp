@@ -1,9 +1,10 @@
 //! Says of each machine instruction that accesses memory which operator it is.
 //!
-//! Instruction selection folds a load into what uses it, and the instruction gets the location of that: a backtrace
-//! would name an addition that cannot trap. A value that is gathered from several loads has no location at all. But
-//! a machine instruction knows the pointer that it accesses memory through, and the IR, which is still there, has
-//! the access with its location. The rule: an access that could be several has none, and says so.
+//! Instruction selection folds a load into what uses it, and the instruction gets the location of that: a
+//! backtrace would name an addition that cannot trap. A value that is gathered from several loads has no
+//! location at all. But a machine instruction knows the pointer that it accesses memory through, and the IR,
+//! which is still there, has the access with its location. The rule: an access that could be several has
+//! none, and says so.
 
 #include "access_locations.h"
 
@@ -85,7 +86,8 @@ private:
         }
     }
 
-    /// The first access in the block: where that did not trap, later ones through the same pointer do not either.
+    /// The first access in the block: where that did not trap, later ones through the same pointer do not
+    /// either.
     static DebugLoc choose(ArrayRef<Access> candidates, const BasicBlock *block, bool isStore) {
         const Access *best = nullptr;
         for (const Access &access : candidates) {

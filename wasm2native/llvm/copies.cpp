@@ -72,8 +72,8 @@ int64_t Copies::stepPerCopy(const SCEVAddRecExpr &recurrence) const {
     return *signedStep(recurrence, evolution) / int64_t(factor);
 }
 
-/// Whether `later` is at all times what `recurrence` is some copies later. The distance is smaller than the step,
-/// so it is the same number in any width that holds the step.
+/// Whether `later` is at all times what `recurrence` is some copies later. The distance is smaller than the
+/// step, so it is the same number in any width that holds the step.
 bool Copies::isCopiesLater(const SCEVAddRecExpr &recurrence, Value *later, unsigned copies) const {
     auto distance = signedConstant(evolution.getMinusSCEV(evolution.getSCEV(later), &recurrence));
     return distance && *distance == stepPerCopy(recurrence) * int64_t(copies);
@@ -168,7 +168,8 @@ bool Copies::isUnmatched(PHINode &phi) {
     return !next.count(&phi) && !advancing(&phi) && &phi != loop.getCanonicalInductionVariable();
 }
 
-/// Whether `value` is a phi of the loop with which nothing was compared: it would go on with an unknown value.
+/// Whether `value` is a phi of the loop with which nothing was compared: it would go on with an unknown
+/// value.
 bool Copies::isUnknownPhi(Value *value) {
     auto *phi = dyn_cast<PHINode>(value);
     return phi && loop.contains(phi) && !advancing(phi) && !is_contained(carriedPhis, phi);

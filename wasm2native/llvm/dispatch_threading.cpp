@@ -43,8 +43,8 @@ constexpr unsigned kMaxSearchedBlocks = 8;
 /// Instructions that are looked at, at most, for that store.
 constexpr unsigned kMaxSearchedInstructions = 256;
 
-/// What is asked once per edge and found out once per function: how long it takes depends on how often a local is
-/// used and how many cases a dispatch has, of which there may be as many as edges.
+/// What is asked once per edge and found out once per function: how long it takes depends on how often a
+/// local is used and how many cases a dispatch has, of which there may be as many as edges.
 class Facts {
 public:
     /// Whether `address` is a local: nothing but loads and stores of this function can reach it.

@@ -19,9 +19,9 @@
 //! length was read after the old one. Both must be asked for: a guest can keep a length in a local, grow
 //! the memory, have an access checked with the new length and compare with the old one.
 //!
-//! Which access traps, and what was stored before, stays as it was: only branches that never trap go. A comparison is
-//! taken from its branch alone, which gets the constant that it always was; it is deleted, at the end, if nothing else
-//! uses it.
+//! Which access traps, and what was stored before, stays as it was: only branches that never trap go. A
+//! comparison is taken from its branch alone, which gets the constant that it always was; it is deleted, at
+//! the end, if nothing else uses it.
 
 #include "dominated_checks.h"
 
@@ -97,8 +97,9 @@ private:
         known.push_back({bound->reach, bound->limit, &block});
     }
 
-    /// Leaves only what holds in `block`. Blocks come in preorder, so what does not dominate this one dominates
-    /// none that is still to come, and what is left is a chain of blocks, each dominated by the one before.
+    /// Leaves only what holds in `block`. Blocks come in preorder, so what does not dominate this one
+    /// dominates none that is still to come, and what is left is a chain of blocks, each dominated by the one
+    /// before.
     void forgetOutside(SmallVector<Fact, 2> &known, BasicBlock &block) const {
         while (!known.empty() && !dominators.dominates(known.back().block, &block))
             known.pop_back();

@@ -16,9 +16,9 @@
 //! computed. Arithmetic stays in 32 bits, so that it wraps where the guest's does. LLVM's own passes would
 //! undo this, so it comes last.
 //!
-//! Who used what goes: other extensions of the same value, and phis that are kept extended. Users of an extension get the
-//! extended value; users of such a phi get its lower half, but for the other phis, which go with it. All other values
-//! stay, and users in other blocks get the lower half instead.
+//! Who used what goes: other extensions of the same value, and phis that are kept extended. Users of an
+//! extension get the extended value; users of such a phi get its lower half, but for the other phis, which go
+//! with it. All other values stay, and users in other blocks get the lower half instead.
 
 #include "extended_indices.h"
 

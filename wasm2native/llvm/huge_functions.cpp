@@ -29,11 +29,12 @@ constexpr char kWasMinSize = 'm';
 /// The main loops of SQLite, QuickJS and GCC stay below 40,000 instructions.
 constexpr unsigned kHugeInstructions = 150'000;
 
-/// Many phis mean many values that live through many loops, all of which several passes look at for each loop.
+/// Many phis mean many values that live through many loops, all of which several passes look at for each
+/// loop.
 constexpr unsigned kManyPhis = 10'000;
 
-/// A value that is compared before n branches is known better behind each of them, and who asks for it looks at
-/// all: this is the most of n * n, summed over all values, that is left to LLVM.
+/// A value that is compared before n branches is known better behind each of them, and who asks for it looks
+/// at all: this is the most of n * n, summed over all values, that is left to LLVM.
 constexpr uint64_t kManyComparisons = 500'000;
 
 /// Beyond this, code generation takes as long.

@@ -9,11 +9,11 @@
 //!                                                 failed = end(check, x differs from the reference's)
 //!                                                 br failed, trap, ...
 //!
-//! The reference runs first: where it traps the program is as it would be without all this, and where the other
-//! loop leaves to a trap, which the reference did not, the check has failed. Both begin with the same memory and the
-//! same values, and nothing but the two loops is between `begin` and `end`, so whatever differs is the work of
-//! the passes in between. Results that are NaN are equal; in memory they are bytes like others. Loops with calls or
-//! atomic accesses are left alone, as they are by our passes.
+//! The reference runs first: where it traps the program is as it would be without all this, and where the
+//! other loop leaves to a trap, which the reference did not, the check has failed. Both begin with the same
+//! memory and the same values, and nothing but the two loops is between `begin` and `end`, so whatever
+//! differs is the work of the passes in between. Results that are NaN are equal; in memory they are bytes
+//! like others. Loops with calls or atomic accesses are left alone, as they are by our passes.
 //!
 //! Each store announces itself to the runtime. The calls are put in last, so that no pass sees them.
 
@@ -181,7 +181,8 @@ private:
         return copy ? copy : value;
     }
 
-    /// Leads all ways out of the reference but those to a trap to a block of its own, with what each exit got.
+    /// Leads all ways out of the reference but those to a trap to a block of its own, with what each exit
+    /// got.
     void addSwap(BasicBlock *fastEntry) {
         auto *swap = BasicBlock::Create(fastEntry->getContext(), "loop_check.swap", fastEntry->getParent(), fastEntry);
         if (Loop *parent = loop.getParentLoop())

@@ -9,14 +9,15 @@
 //! Every address that the rerolled loop forms is one that the unrolled loop forms: those of copy c in
 //! iteration k are those of copy 0 in iteration `factor * k + c`.
 //!
-//! What is left of the body, and all that is left (`Copies` makes sure of it): the kept instructions of copy 0,
-//! the carried phis, the counter, and values that advance, rebuilt from the counter wherever a kept instruction
-//! or a carried phi uses one. Who used a value that goes:
+//! What is left of the body, and all that is left (`Copies` makes sure of it): the kept instructions of copy
+//! 0, the carried phis, the counter, and values that advance, rebuilt from the counter wherever a kept
+//! instruction or a carried phi uses one. Who used a value that goes:
 //!
 //! - another copy's instruction: it goes as well;
 //! - a carried phi, at the end of an iteration: it gets copy 0's instruction, or the rebuilt value;
-//! - what comes after the loop: it gets copy 0's instruction, whose last value is that of the last copy, or the
-//!   last value of what advances, computed in front of the loop; for anything else the loop is left alone.
+//! - what comes after the loop: it gets copy 0's instruction, whose last value is that of the last copy, or
+//!   the last value of what advances, computed in front of the loop; for anything else the loop is left
+//!   alone.
 
 #include "reroll.h"
 

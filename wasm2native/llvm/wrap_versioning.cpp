@@ -14,13 +14,13 @@
 //! number that it runs, whatever LLVM's analysis believed. LLVM vectorises it also where the guest's own
 //! exit test (`i != n` with a step of 2) would be too little to go by.
 //!
-//! Bounds checks are other ways out of a loop. Those that the check in front can stand for are not in the fast
-//! loop (removable_checks.h); a loop with any other way out is left alone.
+//! Bounds checks are other ways out of a loop. Those that the check in front can stand for are not in the
+//! fast loop (removable_checks.h); a loop with any other way out is left alone.
 //!
-//! Who used what the fast loop has no longer: of the guest's exit test and of each check's comparison it was one
-//! branch, which tests the counter or is gone; users of an address or of an extended index get the 64-bit one
-//! (address_rewriter.h). All of this is deleted at the end, and only as far as nothing uses it: each may be made
-//! of any other. The slow loop is a clone from before all that.
+//! Who used what the fast loop has no longer: of the guest's exit test and of each check's comparison it was
+//! one branch, which tests the counter or is gone; users of an address or of an extended index get the 64-bit
+//! one (address_rewriter.h). All of this is deleted at the end, and only as far as nothing uses it: each may
+//! be made of any other. The slow loop is a clone from before all that.
 //!
 //! Each group of addresses gets a base pointer of its own, made from an integer: LLVM then takes them for
 //! different objects when it groups its alias checks, where one memory base for all would make every

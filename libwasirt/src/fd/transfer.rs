@@ -30,8 +30,8 @@ enum At {
 }
 
 impl At {
-    /// The offset as the host takes it, if there is one. `SPIPE`: it has no positions; `NOTCAPABLE`: no right to
-    /// seek; `INVAL`: it does not fit in 63 bits.
+    /// The offset as the host takes it, if there is one. `SPIPE`: it has no positions; `NOTCAPABLE`: no right
+    /// to seek; `INVAL`: it does not fit in 63 bits.
     fn check(self, descriptor: &Descriptor) -> Result<Option<i64>, Errno> {
         let Self::Offset(offset) = self else { return Ok(None) };
         super::seek::require_seekable(descriptor, Rights::FD_SEEK)?;

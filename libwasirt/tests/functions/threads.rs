@@ -335,7 +335,8 @@ fn a_directory_can_be_listed_by_several() {
     });
 }
 
-/// Appends and writes at an offset, of one open file, by two threads: what is appended stands behind all else.
+/// Appends and writes at an offset, of one open file, by two threads: what is appended stands behind all
+/// else.
 fn append_and_write_at(write_at: impl FnOnce(&Context, Fd, &AtomicBool) + Send) {
     const RECORDS: usize = 3000;
     let (context, dir) = context(Config::default());
