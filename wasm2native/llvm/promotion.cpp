@@ -1,10 +1,10 @@
 //! Locals become registers: `mem2reg` with a limit.
 //!
-//! Where two ways of a function meet, each local that one of them changed becomes a phi, with one entry for each
-//! way in. A few kilobytes of Wasm can ask for millions: so many locals that change in so many nested loops, or in
-//! front of a switch of so many cases. The rule: such a function keeps its locals in memory and is not optimised,
-//! which takes time and room in proportion to its size. What a function would need is counted beforehand, the
-//! way LLVM places phis.
+//! Where two ways of a function meet, each local that one of them changed becomes a phi, with one entry for
+//! each way in. A few kilobytes of Wasm can ask for millions: so many locals that change in so many nested
+//! loops, or in front of a switch of so many cases. The rule: such a function keeps its locals in memory and
+//! is not optimised, which takes time and room in proportion to its size. What a function would need is
+//! counted beforehand, the way LLVM places phis.
 
 #include "promotion.h"
 
@@ -25,8 +25,8 @@ namespace w2n {
 
 namespace {
 
-/// Phis of one function. Functions that people wrote need some thousands at most; with a hundred thousand the back
-/// end takes minutes.
+/// Phis of one function. Functions that people wrote need some thousands at most; with a hundred thousand the
+/// back end takes minutes.
 constexpr uint64_t kMaxPhis = 30'000;
 
 /// Their entries.
