@@ -32,6 +32,7 @@ test: build ## everything CI checks: unit, IR, spec, WASI and real-program tests
 	scripts/test.sh
 
 check: setup ## format, clippy without warnings, and the rules of tests/tests/tidy
+	@scripts/setup.sh test
 	scripts/check.sh
 
 bless: build ## accept the outputs of snapshot tests; read the diff before you commit it

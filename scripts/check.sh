@@ -5,6 +5,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 cargo fmt --all --check
+clang-format-22 --dry-run -Werror wasm2native/llvm/*.cpp wasm2native/llvm/*.h
 cargo clippy --release --workspace --all-targets -- -D warnings
 # The panic handler of the archive exists in the profile that it is built with.
 cargo clippy --profile rt -p w2n-rt-bundle -- -D warnings

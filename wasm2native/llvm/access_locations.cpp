@@ -23,7 +23,9 @@ namespace w2n {
 namespace {
 
 /// The column of a location is the number of bytes that are accessed.
-bool isAccess(const DebugLoc &location) { return location && location.getCol() != 0; }
+bool isAccess(const DebugLoc &location) {
+    return location && location.getCol() != 0;
+}
 
 class AccessLocations : public MachineFunctionPass {
 public:
@@ -65,7 +67,8 @@ private:
             for (const Instruction &instruction : block) {
                 const Value *pointer = getLoadStorePointerOperand(&instruction);
                 if (pointer && isAccess(instruction.getDebugLoc()))
-                    accesses[pointer].push_back({&block, isa<StoreInst>(instruction), instruction.getDebugLoc()});
+                    accesses[pointer].push_back(
+                        {&block, isa<StoreInst>(instruction), instruction.getDebugLoc()});
             }
         }
     }
@@ -76,7 +79,8 @@ private:
             if (!operand->getValue() || known == accesses.end())
                 continue;
             DebugLoc present = instruction.getDebugLoc();
-            if (is_contained(map_range(known->second, [](const Access &access) { return access.location; }), present))
+            if (is_contained(map_range(known->second, [](const Access &access) { return access.location; }),
+                             present))
                 return;
             DebugLoc location = choose(known->second, block, operand->isStore());
             if (!location)
@@ -99,9 +103,8 @@ private:
         }
         if (best)
             return best->location;
-        bool areEqual = all_of(candidates, [&](const Access &access) {
-            return access.location == candidates.front().location;
-        });
+        bool areEqual = all_of(
+            candidates, [&](const Access &access) { return access.location == candidates.front().location; });
         return areEqual ? candidates.front().location : DebugLoc();
     }
 
@@ -115,8 +118,9 @@ char AccessLocations::ID = 0;
 } // namespace w2n
 
 extern "C" void w2n_keep_access_locations() {
-    static RegisterTargetPassConfigCallback registered([](TargetMachine &, legacy::PassManagerBase &, TargetPassConfig *config) {
-        // After everything that makes or merges instructions.
-        config->insertPass(&StackMapLivenessID, new w2n::AccessLocations());
-    });
+    static RegisterTargetPassConfigCallback registered(
+        [](TargetMachine &, legacy::PassManagerBase &, TargetPassConfig *config) {
+            // After everything that makes or merges instructions.
+            config->insertPass(&StackMapLivenessID, new w2n::AccessLocations());
+        });
 }

@@ -53,8 +53,8 @@ bool versionMarkedLoops(Function &function, FunctionAnalysisManager &manager) {
             continue;
         if (!loop->isLCSSAForm(dominators))
             formLCSSARecursively(*loop, dominators, &loops, &evolution);
-        LoopVersioning versioning(info, info.getRuntimePointerChecking()->getChecks(), loop, &loops, &dominators,
-                                  &evolution);
+        LoopVersioning versioning(info, info.getRuntimePointerChecking()->getChecks(), loop, &loops,
+                                  &dominators, &evolution);
         versioning.versionLoop();
         versioning.annotateLoopWithNoAlias();
         Loop *fallback = versioning.getNonVersionedLoop();
@@ -63,7 +63,8 @@ bool versionMarkedLoops(Function &function, FunctionAnalysisManager &manager) {
         accesses.clear();
         isChanged = true;
         remarks.emit([&] {
-            return OptimizationRemark(kAliasVersioningName, "Versioned", loop->getStartLoc(), loop->getHeader())
+            return OptimizationRemark(kAliasVersioningName, "Versioned", loop->getStartLoc(),
+                                      loop->getHeader())
                    << "loop without overlap of its arrays: " << ore::NV("Checks", checks) << " checks";
         });
     }

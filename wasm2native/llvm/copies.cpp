@@ -101,7 +101,8 @@ bool Copies::matchValues(Value *value, Value *later) {
 bool Copies::matchInstructions(Instruction *value, Instruction *later) {
     if (auto *load = dyn_cast<LoadInst>(value); load && !load->isSimple())
         return false;
-    if (auto *call = dyn_cast<CallBase>(value); call && !(isa<IntrinsicInst>(call) && call->doesNotAccessMemory()))
+    if (auto *call = dyn_cast<CallBase>(value);
+        call && !(isa<IntrinsicInst>(call) && call->doesNotAccessMemory()))
         return false;
     if (!value->isSameOperationAs(later) || ++comparisons > kMaxComparisons)
         return false;
@@ -208,7 +209,8 @@ bool Copies::collectKept() {
     SetVector<Instruction *> kept;
     auto keep = [&](Value *value) {
         auto *instruction = dyn_cast<Instruction>(value);
-        if (instruction && loop.contains(instruction) && !isa<PHINode>(instruction) && !advancing(instruction))
+        if (instruction && loop.contains(instruction) && !isa<PHINode>(instruction) &&
+            !advancing(instruction))
             kept.insert(instruction);
     };
     for (StoreInst *store : stores.take_front(storesPerCopy()))
@@ -240,8 +242,8 @@ bool Copies::keepsMemoryOrder(AAResults &aliases) const {
             for (unsigned i = 0; i < stores.size(); ++i) {
                 unsigned storeCopy = i / storesPerCopy();
                 bool isBefore = original->comesBefore(stores[i]);
-                bool willBeBefore = copy < storeCopy || (copy == storeCopy && load->comesBefore(
-                                                                                  stores[i % storesPerCopy()]));
+                bool willBeBefore =
+                    copy < storeCopy || (copy == storeCopy && load->comesBefore(stores[i % storesPerCopy()]));
                 if (isBefore != willBeBefore &&
                     !aliases.isNoAlias(MemoryLocation::get(original), MemoryLocation::get(stores[i])))
                     return false;

@@ -95,7 +95,8 @@ Constant *constantAtEnd(const Value *local, BasicBlock *block) {
 /// What an edge from `from` to a block finds there.
 class Evaluation {
 public:
-    Evaluation(BasicBlock &from, const DataLayout &layout, Facts &facts) : from(from), layout(layout), facts(facts) {}
+    Evaluation(BasicBlock &from, const DataLayout &layout, Facts &facts)
+        : from(from), layout(layout), facts(facts) {}
 
     /// Where `block` leads if it does nothing but find that out, and null otherwise.
     BasicBlock *targetOf(BasicBlock &block) {
@@ -118,7 +119,8 @@ public:
 private:
     Constant *evaluate(Instruction &instruction) {
         if (auto *load = dyn_cast<LoadInst>(&instruction)) {
-            bool isPlain = !load->isVolatile() && load->getType()->isIntegerTy() && facts.isLocal(load->getPointerOperand());
+            bool isPlain = !load->isVolatile() && load->getType()->isIntegerTy() &&
+                           facts.isLocal(load->getPointerOperand());
             Constant *value = isPlain ? constantAtEnd(load->getPointerOperand(), &from) : nullptr;
             return value && value->getType() == load->getType() ? value : nullptr;
         }
@@ -193,14 +195,16 @@ void threadDispatches(Function &function) {
         return;
     OptimizationRemarkEmitter remarks(&function);
     remarks.emit([&] {
-        return OptimizationRemark(kDispatchThreadingName, "Threaded", startOf(function), &function.getEntryBlock())
+        return OptimizationRemark(kDispatchThreadingName, "Threaded", startOf(function),
+                                  &function.getEntryBlock())
                << ore::NV("Branches", moved) << " branches led past a dispatch";
     });
 }
 
 } // namespace
 
-void threadDispatchesOf(Function &function) { threadDispatches(function); }
+void threadDispatchesOf(Function &function) {
+    threadDispatches(function);
+}
 
 } // namespace w2n
-

@@ -26,8 +26,8 @@
 #include "dominated_checks.h"
 
 #include "bound.h"
-#include "llvm/ADT/DepthFirstIterator.h"
 #include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/DepthFirstIterator.h"
 #include "llvm/ADT/SmallPtrSet.h"
 #include "llvm/IR/Dominators.h"
 #include "llvm/IR/IRBuilder.h"
@@ -65,7 +65,8 @@ struct Fact {
 /// Finds the checks of one function in the order of the dominator tree.
 class CheckEliminator {
 public:
-    CheckEliminator(Function &function, DominatorTree &dominators) : function(function), dominators(dominators) {}
+    CheckEliminator(Function &function, DominatorTree &dominators)
+        : function(function), dominators(dominators) {}
 
     bool run() {
         bool isChanged = false;
@@ -162,7 +163,8 @@ private:
             return true;
         if (auto *phi = dyn_cast<PHINode>(length))
             return all_of(phi->incoming_values(), [&](Value *incoming) {
-                return incoming == old || dominators.dominates(cast<Instruction>(old), cast<Instruction>(incoming));
+                return incoming == old ||
+                       dominators.dominates(cast<Instruction>(old), cast<Instruction>(incoming));
             });
         return dominators.dominates(cast<Instruction>(old), cast<Instruction>(length));
     }

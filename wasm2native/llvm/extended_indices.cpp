@@ -80,7 +80,8 @@ public:
         collect(function);
         for (PHINode *phi : phis) {
             IRBuilder<> builder(phi);
-            extensions[phi] = builder.CreatePHI(builder.getInt64Ty(), phi->getNumIncomingValues(), "extended");
+            extensions[phi] =
+                builder.CreatePHI(builder.getInt64Ty(), phi->getNumIncomingValues(), "extended");
         }
         for (Value *value : values) {
             if (isPhi(value))
@@ -159,7 +160,8 @@ private:
                 continue;
             Value *&low = lows[block];
             if (!low) {
-                IRBuilder<> builder(block, isAtHome ? block->getTerminator()->getIterator() : block->getFirstInsertionPt());
+                IRBuilder<> builder(block, isAtHome ? block->getTerminator()->getIterator()
+                                                    : block->getFirstInsertionPt());
                 low = builder.CreateTrunc(&extended, builder.getInt32Ty(), "low");
             }
             use->set(low);

@@ -46,7 +46,8 @@ uint64_t comparisons(Function &function) {
     DenseMap<Value *, uint64_t> counts;
     for (BasicBlock &block : function) {
         auto *branch = dyn_cast<BranchInst>(block.getTerminator());
-        auto *compare = branch && branch->isConditional() ? dyn_cast<ICmpInst>(branch->getCondition()) : nullptr;
+        auto *compare =
+            branch && branch->isConditional() ? dyn_cast<ICmpInst>(branch->getCondition()) : nullptr;
         // A comparison of Wasm's is a number, which a branch compares with zero.
         while (compare && isa<ZExtInst>(compare->getOperand(0)) && isa<Constant>(compare->getOperand(1)))
             compare = dyn_cast<ICmpInst>(cast<ZExtInst>(compare->getOperand(0))->getOperand(0));
@@ -129,10 +130,12 @@ HugeFunctions::~HugeFunctions() {
     }
 }
 
-void HugeFunctions::setAside(Function &function, FunctionPassManager cheap, FunctionAnalysisManager &analyses) {
+void HugeFunctions::setAside(Function &function, FunctionPassManager cheap,
+                             FunctionAnalysisManager &analyses) {
     OptimizationRemarkEmitter remarks(&function);
     remarks.emit([&] {
-        return OptimizationRemark(kHugeFunctionsName, "SetAside", startOf(function), &function.getEntryBlock())
+        return OptimizationRemark(kHugeFunctionsName, "SetAside", startOf(function),
+                                  &function.getEntryBlock())
                << "function of " << ore::NV("Instructions", function.getInstructionCount())
                << " instructions gets a few cheap passes only";
     });

@@ -20,7 +20,8 @@ public:
     ~HugeFunctions();
 
 private:
-    void setAside(llvm::Function &function, llvm::FunctionPassManager cheap, llvm::FunctionAnalysisManager &analyses);
+    void setAside(llvm::Function &function, llvm::FunctionPassManager cheap,
+                  llvm::FunctionAnalysisManager &analyses);
 
     llvm::Module &module;
 };

@@ -8,7 +8,7 @@
 namespace llvm {
 class Instruction;
 class Module;
-}
+} // namespace llvm
 
 namespace w2n {
 

@@ -142,8 +142,8 @@ public:
         BasicBlock *fastEntry =
             SplitBlock(entry, entry->getTerminator(), &dominators, &loops, nullptr, "loop_check.entry");
         SmallVector<BasicBlock *, 8> blocks;
-        Loop *reference = cloneLoopWithPreheader(fastEntry, entry, &loop, copies, ".reference", &loops, &dominators,
-                                                 blocks);
+        Loop *reference = cloneLoopWithPreheader(fastEntry, entry, &loop, copies, ".reference", &loops,
+                                                 &dominators, blocks);
         remapInstructionsInBlocks(blocks, copies);
         reference->setLoopAlreadyUnrolled();
         addStringMetadataToLoop(reference, "llvm.loop.isvectorized", 1);
@@ -184,7 +184,8 @@ private:
     /// Leads all ways out of the reference but those to a trap to a block of its own, with what each exit
     /// got.
     void addSwap(BasicBlock *fastEntry) {
-        auto *swap = BasicBlock::Create(fastEntry->getContext(), "loop_check.swap", fastEntry->getParent(), fastEntry);
+        auto *swap =
+            BasicBlock::Create(fastEntry->getContext(), "loop_check.swap", fastEntry->getParent(), fastEntry);
         if (Loop *parent = loop.getParentLoop())
             parent->addBasicBlockToLoop(swap, loops);
         IRBuilder<> builder(swap);
@@ -209,8 +210,9 @@ private:
             way->addIncoming(builder.getInt32(numberOf(exit)), from);
             for (auto &[other, ofExit] : outcomes) {
                 for (Outcome &outcome : ofExit) {
-                    Value *value = other == exit ? inReference(outcome.value->getIncomingValueForBlock(exiting))
-                                                 : Constant::getNullValue(outcome.value->getType());
+                    Value *value = other == exit
+                                       ? inReference(outcome.value->getIncomingValueForBlock(exiting))
+                                       : Constant::getNullValue(outcome.value->getType());
                     outcome.expected->addIncoming(value, from);
                 }
             }
@@ -290,8 +292,8 @@ public:
     }
 
 private:
-    void collect(Instruction *from, SmallVectorImpl<Instruction *> &writers, SmallPtrSetImpl<BasicBlock *> &seen,
-                 SmallVectorImpl<Instruction *> &starts) {
+    void collect(Instruction *from, SmallVectorImpl<Instruction *> &writers,
+                 SmallPtrSetImpl<BasicBlock *> &seen, SmallVectorImpl<Instruction *> &starts) {
         for (Instruction *instruction = from; instruction; instruction = instruction->getNextNode()) {
             auto *call = dyn_cast<CallBase>(instruction);
             if (runtime.isEnd(*instruction) || (call && call->doesNotReturn()))

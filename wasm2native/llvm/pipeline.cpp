@@ -33,9 +33,10 @@ void addPasses(PassBuilder &builder, const W2nPassOptions &options) {
         passes.addPass(Verified(DominatedChecks(), verification));
     });
     // When all is simplified, and before the vectorisers.
-    builder.registerOptimizerEarlyEPCallback([=](ModulePassManager &passes, OptimizationLevel level, ThinOrFullLTOPhase) {
-        passes.addPass(createModuleToFunctionPassAdaptor(Verified(RelaxedAccesses(level), verification)));
-    });
+    builder.registerOptimizerEarlyEPCallback(
+        [=](ModulePassManager &passes, OptimizationLevel level, ThinOrFullLTOPhase) {
+            passes.addPass(createModuleToFunctionPassAdaptor(Verified(RelaxedAccesses(level), verification)));
+        });
     builder.registerVectorizerStartEPCallback([=](FunctionPassManager &passes, OptimizationLevel level) {
         if (options.checksLoops)
             passes.addPass(Verified(LoopChecks(options.loopChecks), verification));
@@ -46,12 +47,14 @@ void addPasses(PassBuilder &builder, const W2nPassOptions &options) {
         passes.addPass(Verified(AliasVersioning(), verification));
         passes.addPass(Verified(Reroll(), verification));
     });
-    builder.registerOptimizerLastEPCallback([=](ModulePassManager &passes, OptimizationLevel, ThinOrFullLTOPhase) {
-        passes.addPass(createModuleToFunctionPassAdaptor(Verified(ExtendedIndices(), verification)));
-        if (options.checksLoops)
-            passes.addPass(createModuleToFunctionPassAdaptor(Verified(LoopCheckStores(options.loopChecks), verification)));
-        passes.addPass(createModuleToFunctionPassAdaptor(Verified(KeptAccesses(), verification)));
-    });
+    builder.registerOptimizerLastEPCallback(
+        [=](ModulePassManager &passes, OptimizationLevel, ThinOrFullLTOPhase) {
+            passes.addPass(createModuleToFunctionPassAdaptor(Verified(ExtendedIndices(), verification)));
+            if (options.checksLoops)
+                passes.addPass(createModuleToFunctionPassAdaptor(
+                    Verified(LoopCheckStores(options.loopChecks), verification)));
+            passes.addPass(createModuleToFunctionPassAdaptor(Verified(KeptAccesses(), verification)));
+        });
 }
 
 namespace {
@@ -82,7 +85,8 @@ PipelineTuningOptions tuning() {
     return options;
 }
 
-void optimise(Module &module, TargetMachine &machine, OptimizationLevel level, const W2nPassOptions &options) {
+void optimise(Module &module, TargetMachine &machine, OptimizationLevel level,
+              const W2nPassOptions &options) {
     PassInstrumentationCallbacks callbacks;
     OptNoneInstrumentation skipSetAside(/*DebugLogging=*/false);
     skipSetAside.registerCallbacks(callbacks);
@@ -107,6 +111,6 @@ void optimise(Module &module, TargetMachine &machine, OptimizationLevel level, c
 
 extern "C" void w2n_optimise(LLVMModuleRef module, LLVMTargetMachineRef machine, W2nOptLevel level,
                              const W2nPassOptions *options) {
-    w2n::optimise(*llvm::unwrap(module), *reinterpret_cast<llvm::TargetMachine *>(machine), w2n::levelOf(level),
-                  *options);
+    w2n::optimise(*llvm::unwrap(module), *reinterpret_cast<llvm::TargetMachine *>(machine),
+                  w2n::levelOf(level), *options);
 }

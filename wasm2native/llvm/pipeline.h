@@ -2,8 +2,8 @@
 //! our passes in any pipeline.
 #pragma once
 
-#include "llvm-c/Types.h"
 #include "llvm-c/TargetMachine.h"
+#include "llvm-c/Types.h"
 
 #include "loop_checks.h"
 

@@ -6,7 +6,7 @@
 namespace llvm {
 class DebugLoc;
 class Function;
-}
+} // namespace llvm
 
 namespace w2n {
 

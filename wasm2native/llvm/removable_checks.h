@@ -31,7 +31,8 @@ struct RemovableCheck {
 using RemovableChecks = llvm::SmallVector<RemovableCheck, 8>;
 
 /// The checks of `loop`, if nothing else leaves it but its latch; their addresses are added to `groups`.
-std::optional<RemovableChecks> findRemovableChecks(llvm::Loop &loop, llvm::SmallVectorImpl<AddressGroup> &groups,
+std::optional<RemovableChecks> findRemovableChecks(llvm::Loop &loop,
+                                                   llvm::SmallVectorImpl<AddressGroup> &groups,
                                                    llvm::ScalarEvolution &evolution);
 
 /// Takes the checks out of the fast loop, and makes one block of what they divided. What only they needed

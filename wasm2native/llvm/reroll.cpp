@@ -29,8 +29,8 @@
 #include "llvm/IR/Dominators.h"
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/Transforms/Scalar/EarlyCSE.h"
-#include "llvm/Transforms/Utils/LoopUtils.h"
 #include "llvm/Transforms/Utils/Local.h"
+#include "llvm/Transforms/Utils/LoopUtils.h"
 #include "llvm/Transforms/Utils/ScalarEvolutionExpander.h"
 #include "wrap_versioning.h"
 
@@ -110,7 +110,8 @@ public:
                     return false;
             }
         }
-        return all_of(copies.kept(), [&](Instruction *instruction) { return canRebuildOperands(*instruction); }) &&
+        return all_of(copies.kept(),
+                      [&](Instruction *instruction) { return canRebuildOperands(*instruction); }) &&
                all_of(copies.carried(), [&](PHINode *phi) { return canRebuild(copies.successor(phi)); });
     }
 
@@ -207,15 +208,16 @@ private:
         int64_t step = copies.stepPerCopy(*recurrence);
         Value *start = expand(recurrence->getStart(), value->getType());
         IRBuilder<> builder(&*loop.getHeader()->getFirstInsertionPt());
-        if (auto *constant = dyn_cast<ConstantInt>(start); constant && constant->isZero() && step == 1 &&
-                                                           value->getType()->isIntegerTy(64))
+        if (auto *constant = dyn_cast<ConstantInt>(start);
+            constant && constant->isZero() && step == 1 && value->getType()->isIntegerTy(64))
             return result = counter.iteration;
         if (value->getType()->isPointerTy() && isProvedAddress(value))
             return result = advance(start, counter.iteration, step, builder);
         Value *distance = builder.CreateMul(counter.iteration, builder.getInt64(step), "distance");
         if (value->getType()->isPointerTy())
             return result = builder.CreatePtrAdd(start, distance, "rerolled");
-        return result = builder.CreateAdd(start, builder.CreateZExtOrTrunc(distance, value->getType()), "rerolled");
+        return result = builder.CreateAdd(start, builder.CreateZExtOrTrunc(distance, value->getType()),
+                                          "rerolled");
     }
 
     void eraseOtherCopies() {

@@ -166,7 +166,7 @@ impl Copy {
             command.args(&test.arguments).output().map_err(|error| format!("{command:?}: {error}"))?;
         let stdout = String::from_utf8_lossy(&output.stdout);
         if output.status.success() {
-            let has_run = !stdout.contains(" 0 passed");
+            let has_run = !stdout.contains("ok. 0 passed");
             return if has_run { Ok(Vec::new()) } else { Err(format!("{test:?} runs no test")) };
         }
         let mut failed: Vec<_> = stdout.lines().filter_map(|line| failed_test(test, line)).collect();

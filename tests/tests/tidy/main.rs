@@ -5,6 +5,7 @@
 
 mod bench;
 mod confined;
+mod docs;
 mod faults;
 mod layers;
 mod order;

@@ -1,4 +1,4 @@
-//! The block of the README that shows the newest recorded run.
+//! The block of the book that shows the newest recorded run.
 //!
 //! The rule: what stands between the two markers is what [`render`] makes of the history, and a tidy test
 //! holds that it is.
@@ -7,44 +7,31 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
+use w2n_tests::document::Block;
+
 use crate::class::{CLASSES, Class};
 use crate::engine::{Engine, compared_engines};
 use crate::history;
 use crate::record::{Quantity, Record, Setup};
 use crate::report::number;
 
-/// Stands before the block.
-const BEGIN: &str = "<!-- bench: begin; `w2n-bench --readme` writes what follows -->\n";
+/// The page about speed, from the top of the repository.
+pub const PAGE: &str = "docs/src/speed.md";
 
-/// Stands after the block.
-const END: &str = "<!-- bench: end -->\n";
+/// Where the tables stand on it.
+pub const BLOCK: Block = Block {
+    begin: "<!-- bench: begin; `w2n-bench --table` writes what follows -->\n",
+    end: "<!-- bench: end -->\n",
+};
 
-/// Puts the newest recorded run below `root` into the README there.
+/// Puts the newest recorded run below `root` into the page there.
 pub fn rewrite(root: &Path) -> Result<(), String> {
-    let path = root.join("README.md");
+    let path = root.join(PAGE);
     let explain = |error: std::io::Error| format!("{}: {error}", path.display());
     let records = history::read(&root.join(history::RECORDED))?;
     let text = fs::read_to_string(&path).map_err(explain)?;
-    let text = replace(&text, &render(records.last()))?;
+    let text = BLOCK.replaced(&text, &render(records.last()))?;
     fs::write(&path, text).map_err(explain)
-}
-
-/// `readme` with `block` between its markers.
-pub fn replace(readme: &str, block: &str) -> Result<String, String> {
-    let (before, _, after) = split(readme)?;
-    Ok([before, BEGIN, block, END, after].concat())
-}
-
-/// What stands between the markers of `readme`.
-pub fn block(readme: &str) -> Result<&str, String> {
-    split(readme).map(|(_, block, _)| block)
-}
-
-fn split(readme: &str) -> Result<(&str, &str, &str), String> {
-    let missing = |marker: &str| format!("the README lacks the line {}", marker.trim_end());
-    let (before, rest) = readme.split_once(BEGIN).ok_or_else(|| missing(BEGIN))?;
-    let (block, after) = rest.split_once(END).ok_or_else(|| missing(END))?;
-    Ok((before, block, after))
 }
 
 /// The block for the newest recorded run.
@@ -122,23 +109,6 @@ fn head(engine: Engine) -> String {
 mod tests {
     use super::*;
     use crate::record::tests::record_of;
-
-    fn readme(block: &str) -> String {
-        format!("# Title\n\n{BEGIN}{block}{END}\nMore.\n")
-    }
-
-    #[test]
-    fn only_the_block_is_replaced() {
-        let old = readme("| old |\n");
-        assert_eq!(block(&old), Ok("| old |\n"));
-        assert_eq!(replace(&old, "| new |\n"), Ok(readme("| new |\n")));
-    }
-
-    #[test]
-    fn a_readme_without_a_marker_is_an_error() {
-        assert!(replace("# Title\n", "").unwrap_err().contains("bench: begin"));
-        assert!(replace(&readme("").replace(END, ""), "").unwrap_err().contains("bench: end"));
-    }
 
     #[test]
     fn without_a_run_there_is_no_figure() {
