@@ -10,7 +10,7 @@ use w2n_abi::*;
 use crate::attach;
 use crate::descriptor::Module;
 use crate::external::{self, Definition, External, extern_ty, func_type as func_type_of};
-use crate::func::{Slots, TypedFunc, slots_needed};
+use crate::func::{Slots, TypedFunc};
 use crate::handle::{Func, Global, Instance};
 use crate::instance;
 use crate::memory::Memory;
@@ -195,7 +195,7 @@ unsafe extern "C" fn call(
     let (func, report) = unsafe { (Func::new(func.cast_mut()), Report::new(report)) };
     let Some(func) = func else { return report.of_invalid(b"null function") };
     let Some(func) = TypedFunc::new(func) else { return report.of_invalid(b"function of no known type") };
-    if slots_needed(func.ty) > slot_count as usize {
+    if func.signature.slot_count > slot_count as usize {
         return report.of_invalid(b"a call needs a slot for each parameter, and for each result");
     }
     if slot_count > 0 && (slots.is_null() || !slots.is_aligned()) {
@@ -206,7 +206,7 @@ unsafe extern "C" fn call(
         Err(why) => return report.of_refusal(why),
     };
     // SAFETY: there are enough of them, says the host.
-    let slots = unsafe { Slots::new(slots, func.ty) };
+    let slots = unsafe { Slots::new(slots, func.signature) };
     group::begin_call(func.instance);
     let status = reference::call(func, slots, report);
     group::end_call(func.instance);

@@ -19,7 +19,7 @@ pub unsafe extern "C" fn w2n_call_export(instance: HostPointer, func: HostPointe
     // for the larger of parameters and results.
     let called = unsafe {
         let func = Shared::new(func.cast::<HostFuncRef>()).and_then(TypedFunc::new);
-        func.and_then(|func| Some((Instance::new(instance.cast())?, func, Slots::new(slots, func.ty))))
+        func.and_then(|func| Some((Instance::new(instance.cast())?, func, Slots::new(slots, func.signature))))
     };
     // Every function of an instance is of a type that its module lists.
     let Some((instance, func, slots)) = called else { return };

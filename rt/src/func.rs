@@ -12,6 +12,7 @@ use crate::handle::{Func, Instance};
 use crate::shared::Shared;
 use crate::thread::Thread;
 use crate::trap::Report;
+use crate::types::Signature;
 
 /// A host function, bound to an import.
 pub type HostFunc = VmHostFunc<HostPointer>;
@@ -22,15 +23,15 @@ pub struct TypedFunc {
     func: Func,
     /// The one that it is of; for a host function, the one that imports it.
     pub instance: Instance,
-    /// As the module of `instance` describes it.
-    pub ty: &'static FuncType,
+    /// Its type, as the module of `instance` describes it.
+    pub signature: Signature,
 }
 
 /// Arguments of a call, and then its results.
 #[derive(Clone, Copy)]
 pub struct Slots {
     first: *mut ValueSlot,
-    ty: &'static FuncType,
+    signature: Signature,
 }
 
 impl Slots {
@@ -38,25 +39,25 @@ impl Slots {
     ///
     /// # Safety There is one for each parameter of the type, and for each result, which hold values of their
     /// types as long as the call is under way.
-    pub unsafe fn new(first: *mut ValueSlot, ty: &'static FuncType) -> Self {
-        Self { first, ty }
+    pub unsafe fn new(first: *mut ValueSlot, signature: Signature) -> Self {
+        Self { first, signature }
     }
 
     /// The type of the function.
     pub fn ty(self) -> &'static FuncType {
-        self.ty
+        self.signature.ty
     }
 
     /// The bits in a slot, if the type has so many parameters or results.
     pub fn bits(self, position: usize) -> Option<HostPointer> {
         // SAFETY: there are as many.
-        (position < slots_needed(self.ty))
+        (position < self.signature.slot_count)
             .then(|| unsafe { (*self.first.add(position)).bits[0] } as HostPointer)
     }
 
     /// Makes all results zero.
     pub fn clear_results(self) {
-        for position in 0..results(self.ty).len() {
+        for position in 0..results(self.signature.ty).len() {
             // SAFETY: there is a slot for each result.
             unsafe { self.first.add(position).write(ValueSlot::default()) };
         }
@@ -66,13 +67,6 @@ impl Slots {
 /// Value types of the results of a type.
 pub fn results(ty: &FuncType) -> &'static [u8] {
     encoding(ty).rsplit(|code| *code == FUNC_TYPE_SEPARATOR).next().unwrap_or(&[])
-}
-
-/// Slots for the parameters or the results of a type, whichever are more.
-pub fn slots_needed(ty: &FuncType) -> usize {
-    let encoding = encoding(ty);
-    let parameters = encoding.iter().position(|code| *code == FUNC_TYPE_SEPARATOR).unwrap_or(encoding.len());
-    parameters.max((encoding.len() - parameters).saturating_sub(1))
 }
 
 /// The instance that a function is of; for a host function, the one that imports it.
@@ -92,8 +86,8 @@ impl TypedFunc {
     /// The function with its type; `None` only for what is no function.
     pub fn new(func: Func) -> Option<Self> {
         let instance = instance_of(func)?;
-        let ty = instance.type_with_id(func.get().type_id)?;
-        Some(Self { func, instance, ty })
+        let signature = instance.type_with_id(func.get().type_id)?;
+        Some(Self { func, instance, signature })
     }
 
     /// Whether it is a function of the host.
@@ -107,12 +101,12 @@ impl TypedFunc {
         if self.is_host() {
             return self.call_host(slots, report);
         }
-        if self.ty.array_entry.is_null() {
+        if self.signature.ty.array_entry.is_null() {
             return report.of_invalid(b"a function that its module never gave away");
         }
         // SAFETY: the module has such an adapter there, for code of this type; the slots were made for it.
         unsafe {
-            let entry = core::mem::transmute::<HostPointer, ArrayEntry>(self.ty.array_entry);
+            let entry = core::mem::transmute::<HostPointer, ArrayEntry>(self.signature.ty.array_entry);
             enter::enter(entry, func.code, self.instance, slots.first, report)
         }
     }

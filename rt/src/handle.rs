@@ -12,11 +12,12 @@ use core::ptr::NonNull;
 
 use w2n_abi::*;
 
-use crate::descriptor::{FuncType, Module};
+use crate::descriptor::Module;
 use crate::memory::Memory;
 use crate::shared::{Kept, Shared};
 use crate::store::{Store, StoreId};
 use crate::table::{Reference, Table};
+use crate::types::Signature;
 
 /// A live instance.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,7 +34,7 @@ pub struct Owner {
     store: Arc<Store>,
     type_ids: Arc<[u32]>,
     /// The type that was looked up last: hosts call the same functions again and again.
-    last_type: (u32, Option<&'static FuncType>),
+    last_type: (u32, Option<Signature>),
     /// Who is linked with it.
     pub group: Shared<Group>,
     /// Whether the host has it.
@@ -185,11 +186,11 @@ impl Instance {
     }
 
     /// The type with this canonical id, as its module describes it.
-    pub fn type_with_id(self, type_id: u32) -> Option<&'static FuncType> {
+    pub fn type_with_id(self, type_id: u32) -> Option<Signature> {
         self.owner().with(|owner| {
             if owner.last_type.0 != type_id {
                 let position = owner.type_ids.iter().position(|id| *id == type_id)?;
-                owner.last_type = (type_id, owner.module.types().get(position));
+                owner.last_type = (type_id, owner.module.types().get(position).map(Signature::of));
             }
             owner.last_type.1
         })

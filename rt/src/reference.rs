@@ -9,13 +9,13 @@ use w2n_abi::{
 };
 
 use crate::attach;
-use crate::descriptor::{FuncType, encoding, identity};
+use crate::descriptor::{FuncType, identity};
 use crate::func::{self, Slots, TypedFunc, instance_of};
 use crate::group;
 use crate::handle::Instance;
 use crate::table::Reference;
 use crate::trap::Report;
-use crate::types::{self, Operand, Operands};
+use crate::types::{self, Operand, Operands, Signature, has_reference};
 
 /// Whether `into` may hold a reference, as what `wanted` says. One to a function of another store, or that
 /// another copy of the runtime made, is not taken.
@@ -63,22 +63,18 @@ fn adopt_all(into: Instance, which: Values, slots: Slots) -> bool {
 
 /// Calls a function on behalf of the host.
 pub fn call(func: TypedFunc, slots: Slots, report: Report) -> u32 {
-    let is_any = has_reference(encoding(func.ty));
-    if is_any && !func.is_host() && !adopt_all(func.instance, Values::Arguments, slots) {
+    if func.signature.has_references && !func.is_host() && !adopt_all(func.instance, Values::Arguments, slots)
+    {
         return report.of_invalid(b"an argument that is no reference of the parameter's type");
     }
     func.call(slots, report)
-}
-
-fn has_reference(codes: &[u8]) -> bool {
-    codes.iter().any(|code| Operand { ty: *code, ref_type: 0 }.is_reference())
 }
 
 /// A host function whose results are references.
 struct CheckedFunc {
     callback: HostPointer,
     env: HostPointer,
-    ty: &'static FuncType,
+    signature: Signature,
 }
 
 /// What to call for a host function of type `ty` that `instance` imports, and with which environment:
@@ -92,7 +88,7 @@ pub fn checked(
     if !has_reference(func::results(ty)) {
         return (callback, env);
     }
-    let func = instance.keep(CheckedFunc { callback, env, ty });
+    let func = instance.keep(CheckedFunc { callback, env, signature: Signature::of(ty) });
     (call_checked as *const () as HostPointer, func.pointer())
 }
 
@@ -103,7 +99,7 @@ unsafe extern "C" fn call_checked(env: HostPointer, caller: *mut HostInstance, s
         let func = &*env.cast::<CheckedFunc>();
         let callback = core::mem::transmute::<HostPointer, HostCallback>(func.callback);
         let code = callback(func.env, caller, slots);
-        (code, Slots::new(slots, func.ty), Instance::new(caller))
+        (code, Slots::new(slots, func.signature), Instance::new(caller))
     };
     if code != 0 || instance.is_some_and(|instance| adopt_all(instance, Values::Results, slots)) {
         return code;

@@ -24,12 +24,14 @@ pub struct SignalStack {
     own: OnceCell<Stack>,
     /// When the thread last came by.
     checked_at: Cell<u64>,
+    /// How large one has to be; known once one is provided.
+    wanted_bytes: Cell<usize>,
 }
 
 impl SignalStack {
     /// None yet.
     pub const fn new() -> Self {
-        Self { own: OnceCell::new(), checked_at: Cell::new(0) }
+        Self { own: OnceCell::new(), checked_at: Cell::new(0), wanted_bytes: Cell::new(0) }
     }
 
     /// Gives the calling thread a signal stack unless it has one that is large enough. `None`: the system
@@ -38,6 +40,7 @@ impl SignalStack {
         if LEAST_CALL_TICKS.load(Ordering::Relaxed) == 0 {
             LEAST_CALL_TICKS.store(measure_call(), Ordering::Relaxed);
         }
+        self.wanted_bytes.set(sys::least_signal_stack_bytes() + SIGNAL_STACK_BYTES);
         self.renew()
     }
 
@@ -55,7 +58,7 @@ impl SignalStack {
 
     #[cold]
     fn renew(&self) -> Option<()> {
-        let wanted_bytes = sys::least_signal_stack_bytes() + SIGNAL_STACK_BYTES;
+        let wanted_bytes = self.wanted_bytes.get();
         if current_signal_stack().len >= wanted_bytes {
             return Some(());
         }

@@ -184,7 +184,7 @@ fn linked_import(env: HostPointer) -> W2nImport {
 /// Calls the function by which a library or a reactor initialises itself, if it has one of the right type.
 fn initialize(instance: Instance, report: Report) -> Result<(), u32> {
     match find_func(instance, symbol::REACTOR_INITIALIZE.as_bytes()) {
-        Some(func) if encoding(func.ty) == [FUNC_TYPE_SEPARATOR] => call(func, report).map(drop),
+        Some(func) if encoding(func.signature.ty) == [FUNC_TYPE_SEPARATOR] => call(func, report).map(drop),
         _ => Ok(()),
     }
 }
@@ -200,7 +200,7 @@ fn find_func(instance: Instance, name: &[u8]) -> Option<TypedFunc> {
 
 /// Calls the entry function: the exit status of the program.
 fn call_entry(func: TypedFunc, report: Report) -> Result<c_int, u32> {
-    let returns_status = match encoding(func.ty) {
+    let returns_status = match encoding(func.signature.ty) {
         [FUNC_TYPE_SEPARATOR] => false,
         [FUNC_TYPE_SEPARATOR, result] if *result == ValueType::I32 as u8 => true,
         _ => {
@@ -217,7 +217,7 @@ fn call_entry(func: TypedFunc, report: Report) -> Result<c_int, u32> {
 fn call(func: TypedFunc, report: Report) -> Result<ValueSlot, u32> {
     let mut slot = ValueSlot::default();
     // SAFETY: one slot is enough.
-    let status = reference::call(func, unsafe { Slots::new(&mut slot, func.ty) }, report);
+    let status = reference::call(func, unsafe { Slots::new(&mut slot, func.signature) }, report);
     if status == 0 { Ok(slot) } else { Err(status) }
 }
 

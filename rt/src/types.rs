@@ -151,6 +151,32 @@ impl Operand {
     }
 }
 
+/// What a call has to know of a function type, looked up once.
+#[derive(Clone, Copy)]
+pub struct Signature {
+    /// The type.
+    pub ty: &'static FuncType,
+    /// Whether references are among its parameters or results.
+    pub has_references: bool,
+    /// Its parameters or its results, whichever are more.
+    pub slot_count: usize,
+}
+
+impl Signature {
+    /// That of a type.
+    pub fn of(ty: &'static FuncType) -> Self {
+        let values = encoding_of(ty);
+        let parameters = values.iter().position(|code| *code == FUNC_TYPE_SEPARATOR).unwrap_or(values.len());
+        let results = (values.len() - parameters).saturating_sub(1);
+        Self { ty, has_references: has_reference(values), slot_count: parameters.max(results) }
+    }
+}
+
+/// Whether a reference is among the value types.
+pub fn has_reference(values: &[u8]) -> bool {
+    values.iter().any(|code| Operand { ty: *code, ref_type: 0 }.is_reference())
+}
+
 /// The parameters of a function type, or its results, read from its identity.
 pub struct Operands<'a> {
     rest: &'a [u8],

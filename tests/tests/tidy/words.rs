@@ -96,6 +96,7 @@ const ABI_USERS: [&str; 3] = ["wasm2native/src", "rt/src", "libwasirt/src"];
 /// Files that have to type a symbol, and why.
 const TYPED_SYMBOLS: &[(&str, &str)] = &[
     ("rt/src/enter/x86_64.rs", "labels of assembly"),
+    ("rt/src/sys/x86_64.rs", "the label of the word of each thread"),
     ("libwasirt/src/host_call.rs", "an attribute takes no constant; the list of names is the ABI's"),
     ("wasm2native/src/emit/c_import.rs", "types of the C header, in declarations that messages show"),
 ];
