@@ -6,7 +6,8 @@
 use std::mem::MaybeUninit;
 
 use rustix::fd::BorrowedFd;
-use rustix::fs::{AtFlags, FileType as HostFileType, RawDir, RawDirEntry, SeekFrom, seek, statat};
+use rustix::fs::{AtFlags, FileType as HostFileType, RawDir, RawDirEntry, SeekFrom, fstat, seek, statat};
+use rustix::io::Errno as HostErrno;
 
 use crate::context::Context;
 use crate::embedded::EmbeddedFile;
@@ -21,7 +22,7 @@ const HOST_BUFFER_SIZE_BYTES: usize = 8192;
 ///
 /// Writes entries (`dirent`, then its name) after `cookie`, 0 for the beginning, to `buf`; the last one
 /// may be cut off. Writes the bytes used to `bufused`: fewer than `buf_len` means the end. `.` and `..`
-/// are among the entries. `BADF`: not open. `NOTDIR`: not a directory. `NOTCAPABLE`: no right to.
+/// are among the entries; a directory that was removed has none. `BADF`: not open. `NOTDIR`: not a directory. `NOTCAPABLE`: no right to.
 /// `INVAL`: not a cookie. `FAULT`: `buf` or `bufused` is out of bounds.
 pub fn fd_readdir(
     context: &Context,
@@ -83,12 +84,21 @@ impl<'memory> Space<'memory> {
 /// Fills `space` with entries of a directory of the host.
 fn put_host_entries(space: &mut Space<'_>, directory: BorrowedFd<'_>, cookie: u64) -> Result<(), Errno> {
     let position = i64::try_from(cookie).map_err(|_| Errno::Inval)?;
-    seek(directory, SeekFrom::Start(position as u64))?;
+    if let Err(error) = seek(directory, SeekFrom::Start(position as u64)) {
+        // A directory that was removed has forgotten its positions.
+        let is_removed = error == HostErrno::INVAL && fstat(directory)?.st_nlink == 0;
+        return if is_removed { Ok(()) } else { Err(error.into()) };
+    }
     let mut host_buffer = [MaybeUninit::uninit(); HOST_BUFFER_SIZE_BYTES];
     let mut entries = RawDir::new(directory, &mut host_buffer);
     while !space.is_full() {
         let Some(entry) = entries.next() else { break };
-        let entry = entry?;
+        let entry = match entry {
+            Ok(entry) => entry,
+            // So the host says that the directory was removed: it has no entries any more.
+            Err(HostErrno::NOENT) => break,
+            Err(error) => return Err(error.into()),
+        };
         let head = head(entry.next_entry_cookie(), entry.ino(), type_of(&entry, directory));
         space.put_entry(head, entry.file_name().to_bytes())?;
     }

@@ -2,6 +2,7 @@
 //!
 //! One file per family. Each call is checked for stray writes; each case names what it shows.
 
+mod adversary;
 mod agreement;
 mod args;
 mod attacks;
