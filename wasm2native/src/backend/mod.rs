@@ -14,3 +14,6 @@ pub mod runtime;
 pub mod shards;
 pub mod symbol_names;
 pub mod target;
+
+// What the functions are in that `optimise` and others declare: linked because it is named.
+use w2n_passes as _;
