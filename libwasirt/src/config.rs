@@ -8,6 +8,7 @@ use crate::embedded::EmbeddedFile;
 use crate::entropy::Entropy;
 use crate::hint::Advice;
 use crate::path::resolve::Resolver;
+use crate::signals::Signals;
 use crate::stream::{OutputBuffer, ReadCallback, WriteCallback};
 use crate::terminal::Escapes;
 use crate::time::Clocks;
@@ -40,6 +41,8 @@ pub struct Config {
     pub escapes: Escapes,
     /// How paths are opened.
     pub resolver: Resolver,
+    /// Who takes care of the signals that writing raises.
+    pub signals: Signals,
     /// What to tell the user on standard error when a directory seems to be missing.
     pub advice: Advice,
 }

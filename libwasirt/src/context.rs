@@ -12,6 +12,7 @@ use crate::fd_table::FdTable;
 use crate::hint::MissingDirHint;
 use crate::memory_place::KnownPlaces;
 use crate::path::resolve::Resolver;
+use crate::signals::Signals;
 use crate::stream::{Input, Stream};
 use crate::terminal::Escapes;
 use crate::time::Clocks;
@@ -34,6 +35,8 @@ pub struct Context {
     pub entropy: Entropy,
     /// How guest paths are opened.
     pub resolver: Resolver,
+    /// Who takes care of the signals that writing raises.
+    pub signals: Signals,
     /// What becomes of escape sequences that the guest writes to a terminal.
     pub escapes: Escapes,
     /// Whether to tell the user that a directory is missing.
@@ -52,7 +55,7 @@ impl Context {
     /// pointer to it, and keeps it until the last instance is gone.
     ///
     /// A guest's write to a pipe that nobody reads raises SIGPIPE, one past the process's limit of file sizes
-    /// SIGXFSZ: the process should ignore both, as executables do; the guest is told by an errno.
+    /// SIGXFSZ: the process ignores both, as executables do, or `signals` says that they are its own.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
         let mut args = StringList::default();
         for argument in &config.args {
@@ -99,6 +102,7 @@ impl Context {
             clocks: config.clocks,
             entropy: config.entropy,
             resolver: config.resolver,
+            signals: config.signals,
             escapes: config.escapes,
             hint: MissingDirHint { advice: config.advice, dir_granted, ..MissingDirHint::default() },
         })

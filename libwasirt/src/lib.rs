@@ -14,6 +14,8 @@
 //! | `fd/` | `fd_*` |
 //! | `path/` | `path_*` |
 //! | `poll.rs`, `sock.rs` | `poll_oneoff`, `sock_*` |
+//! | `host_api.rs` | `w2n_wasi_api`: what hosts of plugins make contexts with |
+//! | `signals.rs` | SIGPIPE and SIGXFSZ in a process that is a host's |
 //! | `snapshot0.rs` | what of `wasi_unstable` differs |
 //! | `config.rs`, `context.rs` | what a guest is given, and what its calls work on |
 //! | `fd_table.rs`, `descriptor.rs` | descriptors by number, and what each is |
@@ -41,6 +43,7 @@ pub mod guest;
 mod guest_name;
 pub mod guest_path;
 pub mod hint;
+pub mod host_api;
 pub mod host_call;
 mod listen;
 mod lock;
@@ -52,6 +55,7 @@ pub mod proc;
 pub mod random;
 mod report;
 pub mod sched;
+pub mod signals;
 pub mod snapshot0;
 pub mod sock;
 pub mod stream;

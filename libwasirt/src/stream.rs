@@ -126,6 +126,13 @@ impl OutputBuffer {
         core::mem::take(&mut *lock(&self.written))
     }
 
+    /// Takes the first `max_bytes` bytes out of the buffer; answers them, and how many there were in all.
+    pub fn take_first(&self, max_bytes: usize) -> (Vec<u8>, usize) {
+        let mut written = lock(&self.written);
+        let count = written.len();
+        (written.drain(..count.min(max_bytes)).collect(), count)
+    }
+
     /// A copy of what was written.
     pub fn bytes(&self) -> Vec<u8> {
         lock(&self.written).clone()

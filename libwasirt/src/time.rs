@@ -15,13 +15,13 @@ pub(crate) const NANOSECONDS: u64 = 1_000_000_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Clock {
     /// Since 1970.
-    Realtime,
+    Realtime = 0,
     /// Since some fixed moment.
-    Monotonic,
+    Monotonic = 1,
     /// Used by the process.
-    ProcessCpuTime,
+    ProcessCpuTime = 2,
     /// Used by the thread.
-    ThreadCpuTime,
+    ThreadCpuTime = 3,
 }
 
 impl Clock {
@@ -34,6 +34,11 @@ impl Clock {
             3 => Ok(Self::ThreadCpuTime),
             _ => Err(Errno::Inval),
         }
+    }
+
+    /// The number of this clock.
+    pub fn number(self) -> u32 {
+        self as u32
     }
 
     /// Whether it can be waited for.

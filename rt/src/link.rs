@@ -106,11 +106,20 @@ impl Importer<'_> {
             _ if is_func && !wanted.linked.is_null() => {
                 let env = given.map(|given| given.env).filter(|env| !env.is_null());
                 let env = env.unwrap_or_else(|| self.store.linked_env());
+                if env.is_null() && self.is_linked_to_wasi(wanted) {
+                    return Err(LinkError::NoWasiContext);
+                }
                 Some(Binding::HostFunc { callback: wanted.linked, env })
             }
             _ => return Err(LinkError::UnknownImport),
         }
         .ok_or(LinkError::IncompatibleImport)
+    }
+
+    /// Whether what was linked in for an import is a function of WASI, which works on a context.
+    fn is_linked_to_wasi(&self, import: &Import) -> bool {
+        let (module, _) = import_names(import);
+        !self.module.descriptor().wasi.is_null() && core::str::from_utf8(module).is_ok_and(is_wasi_module)
     }
 
     fn takes(&self, wanted: &ExternDescriptor, given: &External) -> bool {

@@ -5,7 +5,6 @@
 //! error, and the instances are left to the end of the process.
 
 use core::ffi::{c_char, c_int};
-use core::ptr::null_mut;
 
 use alloc::sync::Arc;
 use alloc::vec;
@@ -162,23 +161,7 @@ unsafe fn instantiate(
 
 /// An import that is the function linked in for it.
 fn linked_import(env: HostPointer) -> W2nImport {
-    let no_bytes = Slice { ptr: null_mut(), len: 0 };
-    W2nImport {
-        kind: IMPORT_LINKED,
-        reserved: 0,
-        callback: None,
-        env,
-        func_type: no_bytes,
-        external: W2nExtern {
-            kind: 0,
-            ty: 0,
-            flags: 0,
-            ref_type: 0,
-            definition: null_mut(),
-            instance: null_mut(),
-            func_type: no_bytes,
-        },
-    }
+    W2nImport { env, ..W2nImport::LINKED }
 }
 
 /// Calls the function by which a library or a reactor initialises itself, if it has one of the right type.

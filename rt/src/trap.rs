@@ -106,6 +106,7 @@ fn link_error_message(error: LinkError) -> &'static [u8] {
         LinkError::AbiVersion => b"wrong version",
         LinkError::InvalidArgument => b"invalid argument",
         LinkError::InSignalHandler => b"called from a signal handler",
+        LinkError::NoWasiContext => b"a WASI context is needed: w2n_wasi_new, w2n_wasi_instantiate",
     }
 }
 

@@ -51,6 +51,7 @@ pub fn fd_filestat_set_size(
     descriptor.require_writable()?;
     descriptor.require(Rights::FD_FILESTAT_SET_SIZE)?;
     let size = i64::try_from(size).map_err(|_| Errno::Inval)?;
+    let _held = context.signals.hold();
     Ok(ftruncate(descriptor.host()?, size as u64)?)
 }
 

@@ -55,6 +55,7 @@ pub fn fd_allocate(
     descriptor.require_writable()?;
     super::seek::require_seekable(&descriptor, Rights::FD_ALLOCATE)?;
     check_range(offset, len)?;
+    let _held = context.signals.hold();
     Ok(fallocate(descriptor.host()?, FallocateFlags::empty(), offset, len)?)
 }
 

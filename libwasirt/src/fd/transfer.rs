@@ -146,6 +146,8 @@ fn write(
     let offset = at.check(&descriptor)?;
     memory.check(nwritten, 4)?;
     let mut buffers = memory.buffers(iovs, iovs_len)?;
+    // A function of the host's runs with its own signals.
+    let _held = if descriptor.served().is_none() { context.signals.hold() } else { None };
     let count = match (offset, descriptor.served(), &descriptor.escape_filter) {
         (Some(offset), ..) => write_at(&descriptor, &buffers, offset)?,
         (None, Some(Served::Stream(stream)), _) => stream.write(&buffers)?,

@@ -44,17 +44,20 @@ pub enum LinkError {
     InvalidArgument = 0x105,
     /// The call came from a signal handler that interrupted Wasm code or the runtime.
     InSignalHandler = 0x106,
+    /// An import is linked to WASI, and no context was given for it.
+    NoWasiContext = 0x107,
 }
 
 impl LinkError {
     /// All link errors.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::UnknownImport,
         Self::IncompatibleImport,
         Self::OutOfMemory,
         Self::AbiVersion,
         Self::InvalidArgument,
         Self::InSignalHandler,
+        Self::NoWasiContext,
     ];
 }
 
@@ -103,6 +106,26 @@ pub struct W2nImport {
     pub func_type: HostBytes,
     /// Extern: the definition.
     pub external: W2nExtern,
+}
+
+impl W2nImport {
+    /// What was linked in under the import's name, with a null env.
+    pub const LINKED: Self = Self {
+        kind: IMPORT_LINKED,
+        reserved: 0,
+        callback: None,
+        env: core::ptr::null_mut(),
+        func_type: HostBytes { ptr: core::ptr::null_mut(), len: 0 },
+        external: W2nExtern {
+            kind: 0,
+            ty: 0,
+            flags: 0,
+            ref_type: 0,
+            definition: core::ptr::null_mut(),
+            instance: core::ptr::null_mut(),
+            func_type: HostBytes { ptr: core::ptr::null_mut(), len: 0 },
+        },
+    };
 }
 
 /// What a module asks for.

@@ -19,6 +19,7 @@ mod trap;
 mod types;
 mod variables;
 mod wasi;
+mod wasi_api;
 
 pub use api::*;
 pub use archive::*;
@@ -33,6 +34,7 @@ pub use trap::*;
 pub use types::*;
 pub use variables::*;
 pub use wasi::{is_wasi_module, wasi_symbol_prefix};
+pub use wasi_api::*;
 
 /// Version of everything in this crate. A runtime refuses a descriptor with another version.
 pub const ABI_VERSION: u32 = 1;

@@ -9,7 +9,7 @@ use super::prefix::{CSymbols, c_prefix};
 use super::program::Source;
 use super::{command_for, hints};
 use crate::backend::link::quote;
-use crate::emit::c_prototype;
+use crate::emit::{Binding, c_prototype};
 use crate::error::{CompileError, shown_name};
 use crate::wasm::{ExternType, FuncType, Import, Module};
 use w2n_abi::symbol::REACTOR_INITIALIZE;
@@ -245,6 +245,15 @@ fn listing(unresolved: &[String]) -> String {
         lines.push(format!("  and {} more", unresolved.len() - LISTED_COUNT));
     }
     lines.join("\n")
+}
+
+/// What an import of a plugin is bound to that no C code provides: WASI if it is a function of it, else what its
+/// host gives. A host may give another function than WASI's, too.
+pub fn wasi_or_host(module: &Module<'_>, import: &Import<'_>) -> Binding {
+    match is_wasi_module(import.module) && wasi_problem(module, import).is_none() {
+        true => Binding::Wasi,
+        false => Binding::Host,
+    }
 }
 
 /// What is wrong with an import from WASI, if anything: its type, with WASI's where that differs.

@@ -79,7 +79,7 @@ fn open_hint(source: &Source<'_>, options: &Options) -> String {
     }
 }
 
-/// A plugin has no WASI: what its host does not provide is missing when it is instantiated.
+/// What a plugin imports from WASI under a name or a type that WASI has not: nobody but its host can provide it.
 pub fn of_plugin(source: &Source<'_>, bindings: &[Binding], console: &Console) {
     let imports = source.module.imports.iter().zip(bindings);
     let of_host =
@@ -91,14 +91,11 @@ pub fn of_plugin(source: &Source<'_>, bindings: &[Binding], console: &Console) {
     let more = if names.len() > MAX_NAMES { ", …" } else { "" };
     let shown_names = names.iter().take(MAX_NAMES).cloned().collect::<Vec<_>>().join(", ");
     let message = format!(
-        "{}: imports from WASI, which a plugin does not have ({shown_names}{more}): without a host that \
-         provides them it cannot be instantiated",
+        "{}: imports from WASI what it does not have under that name and type ({shown_names}{more}): without a \
+         host that provides them it cannot be instantiated",
         shown(source)
     );
-    console.warn(
-        &message,
-        "an executable has WASI; a host gives w2n_instantiate a W2N_IMPORT_HOST_FUNC for each",
-    );
+    console.warn(&message, "a host gives w2n_instantiate a W2N_IMPORT_HOST_FUNC for each");
 }
 
 /// Options that change nothing for this output.

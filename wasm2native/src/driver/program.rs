@@ -244,7 +244,7 @@ impl<'p> Resolver<'p> {
                 console.warn(&message, "give the .wasm instead of its object to have it from there");
                 Binding::Host
             }
-            _ => Binding::Host,
+            _ => check::wasi_or_host(&source.module, import),
         };
         source.module.imports.iter().map(bind).collect()
     }

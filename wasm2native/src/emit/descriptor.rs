@@ -48,6 +48,7 @@ pub fn emit_descriptor<'c>(
         .u32(offset_of!(Descriptor, abi_version), ABI_VERSION)
         .u32(offset_of!(Descriptor, flags), flags)
         .pointer(offset_of!(Descriptor, api), api.as_pointer_value())
+        .pointer(offset_of!(Descriptor, wasi), wasi_api(env, settings))
         .slice(offset_of!(Descriptor, name), byte_slice(env, "name", module.name.as_bytes()))
         .u32(offset_of!(Descriptor, instance_size), env.layout.size_bytes())
         .u32(offset_of!(Descriptor, type_ids_offset), env.layout.type_ids())
@@ -73,6 +74,16 @@ pub fn emit_descriptor<'c>(
         Role::Plugin => {}
     }
     Ok(descriptor)
+}
+
+/// What the host of a plugin makes WASI contexts with; null where there is no use for any.
+fn wasi_api<'c>(env: &ModuleEnv<'c, '_>, settings: &EmitSettings<'_>) -> PointerValue<'c> {
+    if !matches!(settings.role, Role::Plugin) || !settings.bindings.contains(&Binding::Wasi) {
+        return env.types.ptr.const_null();
+    }
+    let api = env.llvm.add_global(env.types.i8, None, symbol::WASI_API);
+    api.set_visibility(GlobalVisibility::Hidden);
+    api.as_pointer_value()
 }
 
 /// The name under which a plugin with one module can be found without knowing the module's.
