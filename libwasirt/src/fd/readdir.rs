@@ -22,8 +22,8 @@ const HOST_BUFFER_SIZE_BYTES: usize = 8192;
 ///
 /// Writes entries (`dirent`, then its name) after `cookie`, 0 for the beginning, to `buf`; the last one
 /// may be cut off. Writes the bytes used to `bufused`: fewer than `buf_len` means the end. `.` and `..`
-/// are among the entries; a directory that was removed has none. `BADF`: not open. `NOTDIR`: not a directory. `NOTCAPABLE`: no right to.
-/// `INVAL`: not a cookie. `FAULT`: `buf` or `bufused` is out of bounds.
+/// are among the entries; a directory that was removed has none. `BADF`: not open. `NOTDIR`: not a directory.
+/// `NOTCAPABLE`: no right to. `INVAL`: not a cookie. `FAULT`: `buf` or `bufused` is out of bounds.
 pub fn fd_readdir(
     context: &Context,
     memory: GuestMemory<'_>,

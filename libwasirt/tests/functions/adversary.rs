@@ -1,5 +1,5 @@
-//! A guest that means harm: lists that overlap results, counts that wrap, paths with NULs, cookies out of thin
-//! air, descriptors and directories that change under a call.
+//! A guest that means harm: lists that overlap results, counts that wrap, paths with NULs, cookies out of
+//! thin air, descriptors and directories that change under a call.
 //!
 //! How: each call has the errno that the function documents, and changes only what it says. Pointers at the
 //! edges are in `edges.rs`, paths that lead out in `attacks.rs`.

@@ -27,6 +27,8 @@ pub fn print(suite: Suite, results: &[&JobResult]) {
         let mut totals = Totals::default();
         let chosen = results.iter().filter(|result| result.job.config == config);
         chosen.for_each(|result| totals.add(&result.totals));
-        println!("suite {} {config}: {totals}", suite.name());
+        if totals != Totals::default() {
+            println!("suite {} {config}: {totals}", suite.name());
+        }
     }
 }
