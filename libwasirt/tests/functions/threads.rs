@@ -1,7 +1,8 @@
 //! One context that several threads use at a time.
 //!
 //! How: threads of the test call the functions on one context, each on a memory of its own; what must hold is
-//! that each effect happens once, and that nobody waits for somebody who waits.
+//! that each effect happens once, and that nobody waits for somebody who waits. Rounds are as many as take
+//! several slices of a processor's time, so that threads meet where there is only one.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -253,31 +254,39 @@ fn no_thread_gets_past_the_limit() {
     assert_eq!(std::fs::read_dir(_dir.path()).expect("a list").count(), LEFT);
 }
 
+/// How many bytes of each value there are.
+type Counts = Vec<u32>;
+
+fn counts(bytes: &[u8]) -> Counts {
+    let mut counts = vec![0; 256];
+    bytes.iter().for_each(|&byte| counts[usize::from(byte)] += 1);
+    counts
+}
+
 /// Reads all of it by several threads; the bytes that they got, together.
-fn read_by_threads(context: &Context, fd: Fd) -> Vec<u8> {
-    let parts = scope(|scope| {
+fn read_by_threads(context: &Context, fd: Fd) -> Counts {
+    scope(|scope| {
         let read = || {
-            let (mut memory, mut all) = (Memory::new(), Vec::new());
+            // Long reads: what may not be interrupted is most of the time.
+            let (mut memory, mut all) = (Memory::new(), counts(&[]));
             loop {
-                match memory.read(context, fd, 7).expect("it can be read") {
+                match memory.read(context, fd, 12_000).expect("it can be read") {
                     part if part.is_empty() => return all,
-                    part => all.extend(part),
+                    part => all.iter_mut().zip(counts(&part)).for_each(|(sum, count)| *sum += count),
                 }
             }
         };
         let readers: Vec<_> = (0..4).map(|_| scope.spawn(read)).collect();
-        readers.into_iter().flat_map(|reader| reader.join().expect("no panic")).collect::<Vec<u8>>()
-    });
-    let mut sorted = parts;
-    sorted.sort_unstable();
-    sorted
+        let parts = readers.into_iter().map(|reader| reader.join().expect("no panic"));
+        parts.reduce(|one, other| one.iter().zip(other).map(|(a, b)| a + b).collect()).expect("four")
+    })
 }
 
-/// Bytes whose order can be told when they are sorted.
+const PASSES: u32 = 25;
+
+/// Bytes that can be told apart where a part is read twice, or not at all.
 fn text() -> Vec<u8> {
-    let mut text: Vec<u8> = (0..70_000u32).map(|index| index as u8).collect();
-    text.sort_unstable();
-    text
+    (0..4_000_000u32).map(|index| (index / 1000) as u8).collect()
 }
 
 #[test]
@@ -298,18 +307,24 @@ fn each_byte_of_a_packed_file_is_read_once() {
     let mut bytes = vec![1, 0, 0, 0, 0, 0, 0, 0];
     bytes.extend(node.to_bytes());
     bytes.extend(&text);
-    let file = EmbeddedFile::root(Archive::new(bytes.leak(), 0)).expect("it has a node");
+    let archive = Archive::new(bytes.leak(), 0);
     let (context, _dir) = context(Config::default());
-    let descriptor = Descriptor::new(File::Embedded(file), FileType::RegularFile, Rights::REGULAR_FILE);
-    let fd = context.fds.insert(descriptor).expect("there is a number");
-    assert!(read_by_threads(&context, fd) == text);
+    for _ in 0..PASSES {
+        let file = EmbeddedFile::root(archive.clone()).expect("it has a node");
+        let descriptor = Descriptor::new(File::Embedded(file), FileType::RegularFile, Rights::REGULAR_FILE);
+        let fd = context.fds.insert(descriptor).expect("there is a number");
+        assert!(read_by_threads(&context, fd) == counts(&text));
+    }
 }
 
 #[test]
 fn each_byte_of_a_given_input_is_read_once() {
     let text = text();
-    let (context, _dir) = context(Config { stdin: InputConfig::Bytes(text.clone()), ..Config::default() });
-    assert!(read_by_threads(&context, Fd(0)) == text);
+    for _ in 0..PASSES {
+        let (context, _dir) =
+            context(Config { stdin: InputConfig::Bytes(text.clone()), ..Config::default() });
+        assert!(read_by_threads(&context, Fd(0)) == counts(&text));
+    }
 }
 
 #[test]
@@ -325,7 +340,7 @@ fn a_directory_can_be_listed_by_several() {
         for _ in 0..4 {
             scope.spawn(|| {
                 let mut memory = Memory::new();
-                for _ in 0..10 {
+                for _ in 0..150 {
                     let names = memory.names(&context, DIR);
                     assert_eq!(names.len(), expected.len(), "each once");
                     assert!(names.into_iter().collect::<BTreeSet<_>>() == expected);
@@ -338,7 +353,7 @@ fn a_directory_can_be_listed_by_several() {
 /// Appends and writes at an offset, of one open file, by two threads: what is appended stands behind all
 /// else.
 fn append_and_write_at(write_at: impl FnOnce(&Context, Fd, &AtomicBool) + Send) {
-    const RECORDS: usize = 3000;
+    const RECORDS: usize = 20_000;
     let (context, dir) = context(Config::default());
     let file =
         Memory::new().open(&context, "file", OPEN_CREATE, FdFlags::APPEND.0.into()).expect("it is made");
@@ -348,6 +363,8 @@ fn append_and_write_at(write_at: impl FnOnce(&Context, Fd, &AtomicBool) + Send) 
         scope.spawn(|| write_at(&context, file, &ends));
         let mut memory = Memory::new();
         for _ in 0..RECORDS {
+            // The end is where the position is not.
+            memory.call(|m| fd_seek(&context, m, file, 0, 0, RESULT)).expect("it can be sought in");
             assert_eq!(memory.write(&context, file, b"appended"), Ok(8));
         }
         ends.store(true, Ordering::Relaxed);
