@@ -126,12 +126,6 @@ impl Memory {
     pub fn grow(self, delta_pages: u64) -> Option<u64> {
         self.with(|memory| memory.grow(delta_pages))
     }
-
-    /// Its pages now.
-    pub fn size_pages(self) -> u64 {
-        let vm = self.vm();
-        vm.length_bytes >> vm.page_size_log2
-    }
 }
 
 /// `None` for more than 2^64 bytes.

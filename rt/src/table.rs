@@ -39,20 +39,12 @@ pub type Table = Shared<OwnTable>;
 pub struct Reference(HostPointer);
 
 impl Reference {
-    /// Null.
-    pub const NULL: Self = Self(null_mut());
-
     /// The reference with these bits.
     ///
     /// # Safety
     /// They are one, as the type says of which they are taken to be.
     pub unsafe fn new(bits: HostPointer) -> Self {
         Self(bits)
-    }
-
-    /// The reference to a function.
-    pub fn of(func: Shared<HostFuncRef>) -> Self {
-        Self(func.pointer())
     }
 
     /// Whether it is null.

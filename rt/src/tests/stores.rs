@@ -11,12 +11,19 @@ use crate::api::w2n_api;
 use crate::descriptor::Module;
 use crate::handle::Instance;
 use crate::instance::instantiate;
+use crate::reference::adopt;
 use crate::store::Store;
+use crate::table::Reference;
 use crate::trap::Report;
+use crate::types::Operand;
 use crate::{external, group};
 
 /// Where the memory is.
 const MEMORY: u32 = 16;
+/// Where the type ids are.
+const TYPE_IDS: u32 = 32;
+/// Where the function is.
+const FUNC: u32 = 64;
 
 unsafe extern "C" fn initialize(_: HostPointer, _: HostPointer, _: *mut ValueSlot) {}
 
@@ -32,7 +39,7 @@ enum MemoryOf {
     Another,
 }
 
-/// A module with a memory of one page that may grow to four, exported as `m`.
+/// A module with a memory of one page that may grow to four, exported as `m`, and a function that does nothing.
 fn module(memory: MemoryOf) -> Module {
     let ty = ExternDescriptor {
         kind: extern_kind_number(ExternKind::Memory),
@@ -47,17 +54,28 @@ fn module(memory: MemoryOf) -> Module {
     let name = || leak(b"m".to_vec());
     let none = || leak(Vec::<u8>::new());
     let import = ImportDescriptor { module: name(), name: name(), ty, linked: null_mut() };
+    let void = || leak(Vec::from([FUNC_TYPE_SEPARATOR]));
+    let ty_of_func = FuncTypeDescriptor {
+        encoding: void(),
+        identity: void(),
+        group_len: 1,
+        reserved: 0,
+        array_entry: initialize as *const () as HostPointer,
+        host_entry: null_mut(),
+    };
+    let code = initialize as *const () as HostPointer;
+    let func = FuncRefDescriptor { code, tail_code: null_mut(), ty: 0, offset: FUNC };
     let descriptor = HostModule {
         abi_version: ABI_VERSION,
         flags: 0,
         api: (&raw const w2n_api).cast_mut().cast(),
         name: name(),
-        instance_size: 64,
-        type_ids_offset: 32,
-        types: none(),
+        instance_size: FUNC + size_of::<HostFuncRef>() as u32,
+        type_ids_offset: TYPE_IDS,
+        types: leak(Vec::from([ty_of_func])),
         imports: leak(Vec::from_iter((memory == MemoryOf::Another).then_some(import))),
         exports: leak(Vec::from([ExportDescriptor { name: name(), ty, index: 0, indirect: 0 }])),
-        func_refs: none(),
+        func_refs: leak(Vec::from([func])),
         tables: none(),
         memories: leak(Vec::from_iter((memory == MemoryOf::Itself).then_some(MemoryDescriptor { ty }))),
         data_segments: none(),
@@ -117,6 +135,22 @@ fn nothing_of_one_store_is_linked_into_another() {
     let memory = linked.memory(0).expect("it has imported one");
     assert_eq!(memory.vm().length_bytes, PAGE_SIZE_BYTES, "linked instances live together");
     group::release(linked);
+}
+
+#[test]
+fn references_do_not_leave_their_store() {
+    let module = module(MemoryOf::Itself);
+    let (one, other) = (store(NO_LIMIT), store(NO_LIMIT));
+    let make = |store| make(module, store, &[]).expect("no limit");
+    let (giver, neighbour, stranger) = (make(&one), make(&one), make(&other));
+    let wanted = Operand { ty: ValueType::FuncRef as u8, ref_type: 0 };
+    // SAFETY: null, and a function of an instance that lives to the end of the test.
+    let (null, reference) =
+        unsafe { (Reference::new(null_mut()), Reference::new(giver.place::<HostFuncRef>(FUNC).pointer())) };
+    assert!(!adopt(stranger, wanted, reference));
+    assert!(adopt(neighbour, wanted, reference));
+    assert!(adopt(stranger, wanted, null));
+    [giver, neighbour, stranger].into_iter().for_each(group::release);
 }
 
 #[test]
