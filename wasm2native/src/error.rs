@@ -115,7 +115,10 @@ impl Diagnostic {
 
     /// What the user should know though it is no error.
     pub fn warning(code: Code, message: impl Into<String>) -> Self {
-        Self::new(Severity::Warning, ErrorKind::Input, code, message)
+        let mut warning = Self::new(Severity::Warning, ErrorKind::Input, code, message);
+        // As an error it names the files that it is about itself.
+        warning.0.is_about_machine = true;
+        warning
     }
 
     /// What a pass did.

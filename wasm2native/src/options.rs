@@ -260,6 +260,10 @@ pub struct LinkOptions {
     pub libraries: Vec<String>,
     /// `-L`
     pub library_dirs: Vec<PathBuf>,
+    /// Flags for the C compiler when it compiles C sources.
+    pub c_flags: Vec<OsString>,
+    /// `-Wl,…`, `-Xlinker`, `-fuse-ld=`: for the C compiler when it links.
+    pub flags: Vec<OsString>,
     /// `--provide`: C functions that guests may import, whoever defines them.
     pub provide: Vec<String>,
 }
@@ -320,6 +324,18 @@ pub struct DepfileOptions {
     pub system: SystemFiles,
 }
 
+/// What becomes of warnings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Warnings {
+    /// They are told.
+    #[default]
+    Shown,
+    /// `-w`: nobody is told.
+    Silent,
+    /// `-Werror`: each is an error, and nothing is made.
+    Errors,
+}
+
 /// What is told of a run beside errors and warnings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReportOptions {
@@ -329,6 +345,8 @@ pub struct ReportOptions {
     pub remarks: bool,
     /// `--time-passes`: what each phase cost.
     pub costs: bool,
+    /// What becomes of warnings.
+    pub warnings: Warnings,
 }
 
 /// What the surroundings say about a run. The compiler itself asks neither the environment nor where it stands;

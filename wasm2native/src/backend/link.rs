@@ -124,6 +124,8 @@ pub struct CompileC<'a> {
     pub depfile: (&'a Path, &'static str),
     /// `-O2`, `-g`: as the user gave them.
     pub flags: &'a [&'a str],
+    /// More of the user's, which are for C alone.
+    pub user_flags: &'a [OsString],
     /// `--linker`
     pub compiler: Option<&'a str>,
     /// Where one is looked for otherwise.
@@ -136,6 +138,7 @@ impl CompileC<'_> {
         let linker = Linker::find(self.compiler, self.environment)?;
         let mut arguments = Vec::new();
         arguments.extend(self.flags.iter().map(OsString::from));
+        arguments.extend(self.user_flags.iter().cloned());
         // Debug information depends on no directory, ours or the user's.
         for directory in self.environment.working_dir.as_deref().into_iter().chain([self.include_dir]) {
             let mut map = OsString::from("-ffile-prefix-map=");

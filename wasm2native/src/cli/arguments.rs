@@ -30,6 +30,7 @@ pub struct Arguments {
 
     #[arg(
         short,
+        long,
         help_heading = OUTPUT,
         value_name = "FILE",
         help = "write to FILE; - is standard output (default: named after INPUT)",

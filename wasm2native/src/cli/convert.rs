@@ -9,7 +9,7 @@ use crate::driver::module_name_problem;
 use crate::error::{CompileError, Result};
 use crate::options::{
     BoundsChecks, CodeOptions, DebugInfo, Environment, LinkOptions, ModuleKind, OptLevel, Options,
-    OutputFile, OutputKind, RelaxedSimd, ReportOptions, TargetOptions, Undefined,
+    OutputFile, OutputKind, RelaxedSimd, ReportOptions, TargetOptions, Undefined, Warnings,
 };
 
 /// What the compiler is to do, in the surroundings of this process.
@@ -47,6 +47,8 @@ pub fn options(arguments: &Arguments) -> Result<Options> {
             native,
             libraries: arguments.libraries.clone(),
             library_dirs: arguments.library_dirs.iter().map(PathBuf::from).collect(),
+            c_flags: Vec::new(),
+            flags: Vec::new(),
             provide: arguments.provide.clone(),
         },
         policy: policy::policy(arguments)?,
@@ -64,6 +66,7 @@ pub fn options(arguments: &Arguments) -> Result<Options> {
             steps: arguments.verbose,
             remarks: arguments.remarks,
             costs: arguments.time_passes,
+            warnings: Warnings::Shown,
         },
         environment: Environment::of_process(),
     };

@@ -23,6 +23,13 @@ looked for in the module of that file name; objects made by -c, and archives of 
 and libraries can provide imports too: .c .cpp .o .a .so.
 ";
 
+const FLAGS: &str = "
+Flags of C compilers:
+  -I -D -U -include -std= -W… -fPIC -pthread and their like go to the C compiler with C sources; without any, one warning
+  names them. -Wl,… -Xlinker -fuse-ld= go to it when it links. -w: no warnings; -Werror: warnings are errors.
+  -dumpmachine, -dumpversion: the target, the version.
+";
+
 const ENVIRONMENT: &str = "
 Environment: CC, NO_COLOR, TMPDIR, WASM2NATIVE_RT_DIR (a directory of runtime archives).
 Exit status: 0 done, 1 the input or the machine is at fault, 2 the command line is, 70 wasm2native is.
@@ -46,8 +53,11 @@ pub fn help(extent: Extent) -> String {
     }
     text += match extent {
         Extent::Short => "\nAll options: wasm2native --help-all\n",
-        Extent::All => ENVIRONMENT,
+        Extent::All => FLAGS,
     };
+    if extent == Extent::All {
+        text += ENVIRONMENT;
+    }
     text
 }
 

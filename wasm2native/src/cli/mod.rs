@@ -4,6 +4,7 @@
 mod arguments;
 mod convert;
 mod depfile;
+mod flags;
 mod help;
 mod inputs;
 mod parse;
@@ -22,11 +23,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::Compilation;
+use crate::backend::target::DEFAULT_TRIPLE;
 use crate::driver::Artifact;
 use crate::driver::reports::Event;
 use crate::error::CompileError;
 use crate::options::Options;
 use arguments::Arguments;
+use flags::Flags;
 use help::{Extent, help};
 use parse::Request;
 use progress::Progress;
@@ -49,13 +52,14 @@ fn run(arguments: Vec<OsString>, reporter: Reporter) -> u8 {
         let _ = std::io::stderr().write_all(text::USAGE.as_bytes());
         return 2;
     }
-    let parse = |(arguments, files)| Arguments::parse(arguments).map(|request| (request, files));
-    let result = match response::expand(arguments).and_then(parse) {
-        Ok((Request::Compile(arguments), files)) => compile(&arguments, files, reporter),
-        Ok((Request::Help, _)) => print(&help(Extent::Short)),
-        Ok((Request::HelpAll, _)) => print(&help(Extent::All)),
-        Ok((Request::Licenses, _)) => print(text::NOTICES),
-        Ok((Request::Version, _)) => print(&text::version()),
+    let result = match read(arguments) {
+        Ok((Request::Compile(arguments), files, flags)) => compile(&arguments, files, flags, reporter),
+        Ok((Request::Help, ..)) => print(&help(Extent::Short)),
+        Ok((Request::HelpAll, ..)) => print(&help(Extent::All)),
+        Ok((Request::Licenses, ..)) => print(text::NOTICES),
+        Ok((Request::Version, ..)) => print(&text::version()),
+        Ok((Request::Machine, ..)) => print(&format!("{DEFAULT_TRIPLE}\n")),
+        Ok((Request::VersionNumber, ..)) => print(concat!(env!("CARGO_PKG_VERSION"), "\n")),
         Err(error) => Err(error),
     };
     match result {
@@ -67,12 +71,23 @@ fn run(arguments: Vec<OsString>, reporter: Reporter) -> u8 {
     }
 }
 
+/// The request, and what is not clap's business: the response files that were read, and flags of C compilers.
+fn read(arguments: Vec<OsString>) -> Result<(Request, Vec<PathBuf>, Flags), CompileError> {
+    let (arguments, files) = response::expand(arguments)?;
+    let (arguments, flags) = flags::take(arguments)?;
+    Ok((Arguments::parse(arguments)?, files, flags))
+}
+
 fn compile(
     arguments: &Arguments,
     response_files: Vec<PathBuf>,
+    flags: Flags,
     reporter: Reporter,
 ) -> Result<(), CompileError> {
-    let options = Options { response_files, ..convert::options(arguments)? };
+    let mut options = Options { response_files, ..convert::options(arguments)? };
+    options.link.c_flags = flags.c;
+    options.link.flags = flags.link;
+    options.reports.warnings = flags.warnings;
     let reports = options.reports;
     let mut compilation = Compilation::new(options);
     // Before there are threads.

@@ -19,6 +19,10 @@ pub enum Request {
     HelpAll,
     /// `--version`
     Version,
+    /// `-dumpmachine`: the target, as C compilers say it.
+    Machine,
+    /// `-dumpversion`: the number alone.
+    VersionNumber,
     /// `--licenses`
     Licenses,
 }
@@ -37,6 +41,12 @@ impl Arguments {
         }
         if options().any(|argument| argument == "--version" || argument == "-V") {
             return Ok(Request::Version);
+        }
+        if options().any(|argument| argument == "-dumpmachine") {
+            return Ok(Request::Machine);
+        }
+        if options().any(|argument| argument == "-dumpversion") {
+            return Ok(Request::VersionNumber);
         }
         if options().any(|argument| argument == "--licenses") {
             return Ok(Request::Licenses);

@@ -16,6 +16,7 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("-g2", "-g"),
     ("-g3", "-g"),
     ("-O", "-O1"),
+    ("-Og", "-O1"),
     ("-Ofast", "-O3"),
     ("-target", "--target"),
     ("-march", "--march"),

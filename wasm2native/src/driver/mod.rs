@@ -73,6 +73,7 @@ impl Run<'_> {
     fn compile(self, inputs: &[Input]) -> Result<Artifact> {
         let options = self.options;
         omissions::of_options(options, self.reports);
+        omissions::of_c_flags(options, self.reports);
         let (mut native, objects) = NativeCode::read(self)?;
         let target = TargetSpec::resolve(&options.target)?;
         let mut type_ids = TypeIds::default();
@@ -84,6 +85,7 @@ impl Run<'_> {
         native.compile(self)?;
         let plan = program::plan(sources, &native, options, self.reports)?;
         let embedded = embed::pack(&options.embed, self.dependencies)?;
+        self.reports.check()?;
         let program = plan.program(options, &embedded);
         let modules: Vec<_> = (0..plan.sources.len())
             .filter(|at| plan.sources[*at].object.is_none())

@@ -85,6 +85,7 @@ impl NativeCode {
             }
             code.arguments.push(format!("-l{name}").into());
         }
+        code.arguments.extend(link.flags.iter().cloned());
         if link.native.iter().any(|input| matches!(input, NativeInput::Cpp(_))) {
             code.arguments.push("-lstdc++".into());
         }
@@ -253,6 +254,7 @@ fn compile(run: Run<'_>, source: &Path, object: &Path) -> Result<()> {
         include_dir: &include_dir,
         depfile: (&depfile, headers),
         flags: &flags,
+        user_flags: &run.options.link.c_flags,
         compiler: run.options.link.linker.as_deref(),
         environment: &run.options.environment,
     }

@@ -3,13 +3,16 @@
 //!
 //! The rule: what cannot be meant is an error, what may be meant is a warning.
 
+use std::ffi::OsString;
+
 use super::check;
 use super::objects::ObjectModule;
 use super::program::{Source, shown};
 use super::reports::Reports;
+use crate::backend::link::quote;
 use crate::emit::Binding;
 use crate::error::{Code, CompileError, Diagnostic, Result, shown_name};
-use crate::options::{BoundsChecks, Options, OutputKind, Undefined};
+use crate::options::{BoundsChecks, NativeInput, Options, OutputKind, Undefined};
 use w2n_abi::is_wasi_module;
 
 /// Imports that a message names.
@@ -119,6 +122,30 @@ pub fn of_options(options: &Options, reports: &Reports<'_>) {
         let message = format!("{option} has no effect here: {why}");
         reports.tell(Diagnostic::warning(Code::NoEffect, message).hint("leave it out"));
     }
+}
+
+/// Flags of C compilers, where there is no C: build systems give them to everybody.
+pub fn of_c_flags(options: &Options, reports: &Reports<'_>) {
+    let link = &options.link;
+    let is_source = |input: &NativeInput| matches!(input, NativeInput::C(_) | NativeInput::Cpp(_));
+    if !link.native.iter().any(is_source) {
+        let about_warnings = ["-w", "-Werror"];
+        let for_c = link.c_flags.iter().filter(|flag| about_warnings.iter().all(|known| **flag != *known));
+        warn_of_flags(for_c, "no C source is given", reports);
+    }
+    if !matches!(options.output_kind, OutputKind::Executable | OutputKind::SharedLibrary) {
+        warn_of_flags(link.flags.iter(), "nothing is linked for this output", reports);
+    }
+}
+
+fn warn_of_flags<'a>(flags: impl Iterator<Item = &'a OsString>, why: &str, reports: &Reports<'_>) {
+    let flags: Vec<_> = flags.map(|flag| quote(flag)).collect();
+    if flags.is_empty() {
+        return;
+    }
+    let has = if flags.len() == 1 { "has" } else { "have" };
+    let message = format!("{} {has} no effect here: {why}", flags.join(" "));
+    reports.tell(Diagnostic::warning(Code::NoEffect, message).hint("leave them out, or add -w"));
 }
 
 /// Code that is there already stays as it is.

@@ -96,10 +96,12 @@ impl Output {
     /// Writes the depfile, if there is to be one: just before the output is put in its place, so that an output which is
     /// there always has the depfile that is its own.
     pub fn write_depfile(&self, options: &Options, run: Run<'_>) -> Result<()> {
+        run.reports.check()?;
         let (Some(destination), Some(depfile)) = (&self.depfile, &options.depfile) else { return Ok(()) };
         options.response_files.iter().for_each(|file| run.dependencies.add(file));
         let (text, warnings) = run.dependencies.rule(depfile, &self.given)?;
         warnings.into_iter().for_each(|warning| run.reports.tell(warning));
+        run.reports.check()?;
         destination.write(text, PLAIN_MODE, run.temp_files).map(drop)
     }
 

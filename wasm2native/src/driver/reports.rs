@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::error::Diagnostic;
-use crate::options::ReportOptions;
+use crate::error::{Diagnostic, Result, Severity};
+use crate::options::{ReportOptions, Warnings};
 
 /// What is being done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,12 +44,14 @@ pub struct Reports<'a> {
 struct Told {
     work: Work,
     diagnostics: Vec<Diagnostic>,
+    /// The first warning, if warnings are errors.
+    error: Option<Diagnostic>,
 }
 
 impl<'a> Reports<'a> {
     /// Tells `listener` what is `wanted`.
     pub fn new(wanted: ReportOptions, listener: Option<&'a Listener>) -> Self {
-        let told = Mutex::new(Told { work: Work::Reading, diagnostics: Vec::new() });
+        let told = Mutex::new(Told { work: Work::Reading, diagnostics: Vec::new(), error: None });
         Self { wanted, listener, told }
     }
 
@@ -60,6 +62,20 @@ impl<'a> Reports<'a> {
 
     /// Tells a warning or a remark.
     pub fn tell(&self, diagnostic: Diagnostic) {
+        let diagnostic = match (diagnostic.severity(), self.wanted.warnings) {
+            (Severity::Warning, Warnings::Silent) => return,
+            (Severity::Warning, Warnings::Errors) => {
+                let error = diagnostic.into_error();
+                let mut told = self.lock();
+                if told.error.is_none() {
+                    // Whoever asks for it tells it.
+                    told.error = Some(error);
+                    return;
+                }
+                error
+            }
+            _ => diagnostic,
+        };
         self.send(Event::Diagnostic(&diagnostic));
         self.lock().diagnostics.push(diagnostic);
     }
@@ -92,6 +108,11 @@ impl<'a> Reports<'a> {
                 *done += 1;
             }
         });
+    }
+
+    /// Errors: the first warning, if warnings are errors.
+    pub fn check(&self) -> Result<()> {
+        self.lock().error.take().map_or(Ok(()), Err)
     }
 
     /// All that was told.
