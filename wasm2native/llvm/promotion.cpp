@@ -8,15 +8,11 @@
 
 #include "promotion.h"
 
-#include "dispatch_threading.h"
 #include "huge_functions.h"
-#include "kept_accesses.h"
-#include "llvm-c/Core.h"
 #include "llvm/Analysis/IteratedDominanceFrontier.h"
 #include "llvm/IR/CFG.h"
 #include "llvm/IR/Dominators.h"
 #include "llvm/IR/Instructions.h"
-#include "llvm/IR/Module.h"
 #include "llvm/Transforms/Utils/PromoteMemToReg.h"
 
 using namespace llvm;
@@ -123,7 +119,9 @@ bool needsTooMuch(Function &function, DominatorTree &dominators, ArrayRef<Alloca
     return false;
 }
 
-void promote(Function &function) {
+} // namespace
+
+void promoteLocals(Function &function) {
     SmallVector<AllocaInst *, 64> locals;
     for (Instruction &instruction : function.getEntryBlock()) {
         auto *local = dyn_cast<AllocaInst>(&instruction);
@@ -139,19 +137,4 @@ void promote(Function &function) {
         PromoteMemToReg(locals, dominators);
 }
 
-} // namespace
-
 } // namespace w2n
-
-extern "C" void w2n_promote_locals(LLVMModuleRef module, W2nDispatches dispatches) {
-    for (Function &function : *unwrap(module)) {
-        if (function.isDeclaration())
-            continue;
-        if (dispatches == W2N_THREADED)
-            w2n::threadDispatchesOf(function);
-        w2n::promote(function);
-        // At -O0, where no pipeline follows.
-        if (dispatches == W2N_KEPT)
-            w2n::keepOpaqueLoads(function);
-    }
-}

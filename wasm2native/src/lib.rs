@@ -1,4 +1,5 @@
-//! Ahead-of-time compiler from WebAssembly to native code. In the order of the pipeline:
+//! Ahead-of-time compiler from WebAssembly to native code. [`Compilation`] is how programs use it. In the order of
+//! the pipeline:
 //!
 //! 1. [`wasm`]: bytes to a validated `Module`; knows no LLVM.
 //! 2. `env`: what a function body may look up: types, symbols, the layout of an instance.
@@ -9,10 +10,15 @@
 
 pub mod backend;
 pub mod cli;
+mod code;
 pub mod driver;
 pub mod emit;
 mod env;
 pub mod error;
 pub mod options;
+pub mod render;
 mod translate;
 pub mod wasm;
+
+pub use driver::reports::Event;
+pub use driver::{Artifact, Compilation, Outcome};

@@ -4,7 +4,9 @@ use super::source::{Problem, SourceFile, lines_with_word};
 
 /// A folder or file of the compiler and what of the compiler it may use besides itself.
 const LAYERS: &[(&str, &[&str])] = &[
-    ("error", &[]),
+    ("code", &[]),
+    ("error", &["code"]),
+    ("render", &["error"]),
     ("options", &["error"]),
     ("wasm", &["error"]),
     ("env", &["error", "options", "wasm"]),
@@ -12,7 +14,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("emit", &["error", "options", "wasm", "env", "translate"]),
     ("backend", &["error", "options"]),
     ("driver", &["error", "options", "wasm", "emit", "backend"]),
-    ("cli", &["error", "options", "driver", "backend"]),
+    ("cli", &["error", "options", "render", "driver", "backend"]),
 ];
 
 /// Where the compiler is.

@@ -9,7 +9,6 @@ pub mod note;
 pub mod object;
 pub mod optimise;
 pub mod pc_map;
-pub mod promote;
 pub mod runtime;
 pub mod shards;
 pub mod symbol_names;

@@ -6,7 +6,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::console::Console;
+use crate::driver::reports::Work;
+use crate::options::ReportOptions;
 
 /// Work shorter than this shows nothing.
 const QUIET_TIME: Duration = Duration::from_secs(2);
@@ -16,22 +17,6 @@ const INTERVAL: Duration = Duration::from_millis(500);
 
 /// Back to the start of the line, which is emptied.
 const WIPE: &str = "\r\x1b[K";
-
-/// What is being done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Work {
-    /// Reading and checking the input.
-    Reading,
-    /// Making code, `done` units of `total`.
-    Compiling {
-        /// Units finished.
-        done: usize,
-        /// All units.
-        total: usize,
-    },
-    /// Waiting for the linker.
-    Linking,
-}
 
 /// The line, if there is anybody to see it. It goes away when this is dropped.
 #[derive(Debug)]
@@ -48,43 +33,22 @@ struct Shared {
 }
 
 impl Progress {
-    /// Shows the line on standard error if that is a terminal which can move the cursor, and has no use
-    /// for `-v`'s lines.
-    pub fn start(console: &Console) -> Self {
+    /// Shows the line on standard error if that is a terminal which can move the cursor. Lines that the user asked
+    /// for, as with `-v`, go better without it.
+    pub fn start(reports: ReportOptions) -> Self {
         let can_draw = std::env::var_os("TERM").is_some_and(|term| term != "dumb");
-        let is_shown = std::io::stderr().is_terminal() && can_draw && !console.is_verbose;
-        let mut progress = Self::hidden();
-        if is_shown {
-            let shared = progress.shared.clone();
-            // Without the thread there is no line, which is no reason to fail.
-            progress.thread = std::thread::Builder::new().spawn(move || draw(&shared)).ok();
-        }
-        progress
-    }
-
-    /// Shows nothing.
-    pub fn hidden() -> Self {
-        let shared = Shared { work: Mutex::new(Some(Work::Reading)), changed: Condvar::new() };
-        Self { shared: Arc::new(shared), thread: None }
+        let is_shown = std::io::stderr().is_terminal() && can_draw && !reports.steps;
+        let shared = Arc::new(Shared { work: Mutex::new(Some(Work::Reading)), changed: Condvar::new() });
+        let for_thread = shared.clone();
+        let draw = move || draw(&for_thread);
+        // Without the thread there is no line, which is no reason to fail.
+        let thread = if is_shown { std::thread::Builder::new().spawn(draw).ok() } else { None };
+        Self { shared, thread }
     }
 
     /// Says what is done from now on.
     pub fn set(&self, work: Work) {
         *self.shared.lock() = Some(work);
-    }
-
-    /// There are `more` units than was thought.
-    pub fn expect(&self, more: usize) {
-        if let Some(Work::Compiling { total, .. }) = &mut *self.shared.lock() {
-            *total += more;
-        }
-    }
-
-    /// One more unit is compiled.
-    pub fn unit_done(&self) {
-        if let Some(Work::Compiling { done, .. }) = &mut *self.shared.lock() {
-            *done += 1;
-        }
     }
 }
 
@@ -112,7 +76,7 @@ fn draw(shared: &Shared) {
     let mut work = shared.lock();
     while let Some(now) = *work {
         if started.elapsed() >= QUIET_TIME {
-            let _ = write!(std::io::stderr(), "{WIPE}{}, {} s", now.text(), started.elapsed().as_secs());
+            let _ = write!(std::io::stderr(), "{WIPE}{}, {} s", words(now), started.elapsed().as_secs());
             is_drawn = true;
             wait = INTERVAL;
         }
@@ -123,13 +87,11 @@ fn draw(shared: &Shared) {
     }
 }
 
-impl Work {
-    fn text(self) -> String {
-        match self {
-            Self::Reading => "reading".to_owned(),
-            Self::Compiling { total: 1, .. } => "compiling".to_owned(),
-            Self::Compiling { done, total } => format!("compiling, {done} of {total} parts done"),
-            Self::Linking => "linking".to_owned(),
-        }
+fn words(work: Work) -> String {
+    match work {
+        Work::Reading => "reading".to_owned(),
+        Work::Compiling { total: 1, .. } => "compiling".to_owned(),
+        Work::Compiling { done, total } => format!("compiling, {done} of {total} parts done"),
+        Work::Linking => "linking".to_owned(),
     }
 }

@@ -4,14 +4,14 @@
 //! One thread waits for SIGINT, SIGTERM, SIGHUP and SIGQUIT, which all others block, so cleaning up happens
 //! in ordinary code. A crashing thread only notes its signal, asks that thread and waits for the end.
 
-use std::io::Write;
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use libc::c_int;
 
-use super::temporary::TempFiles;
-use crate::error::REPORT_HINT;
+use super::report::Reporter;
+use crate::driver::TempFiles;
+use crate::error::CompileError;
 
 /// Signals that end a run from outside.
 const REQUESTS: [c_int; 4] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT];
@@ -27,12 +27,6 @@ const PROBE_SIZE_BYTES: usize = 256 << 20;
 const MEMORY_HINT: &str =
     "fewer threads (-j1) and a lower level (-O0) need less; `ulimit -v` may set a limit";
 
-/// Exit status when the machine is at fault.
-const INPUT_ERROR_STATUS: c_int = 1;
-
-/// Exit status of an internal error.
-const INTERNAL_ERROR_STATUS: c_int = 70;
-
 /// Seconds that cleaning up after a crash may take: the crashed thread may hold a lock it needs.
 const CRASH_CLEANUP_SECONDS: u32 = 5;
 
@@ -40,11 +34,11 @@ const CRASH_CLEANUP_SECONDS: u32 = 5;
 static CRASH_SIGNAL: AtomicI32 = AtomicI32::new(0);
 
 /// Starts the thread. Call before any other thread exists: they inherit what is blocked.
-pub fn clean_up_on_signals(temp_files: TempFiles) {
+pub fn clean_up_on_signals(temp_files: TempFiles, reporter: Reporter) {
     let requests = signal_set(&REQUESTS);
     // SAFETY: `requests` is an initialised set; the old one is not asked for.
     unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &requests, std::ptr::null_mut()) };
-    let thread = std::thread::Builder::new().spawn(move || wait(&requests, &temp_files));
+    let thread = std::thread::Builder::new().spawn(move || wait(&requests, &temp_files, reporter));
     if thread.is_err() {
         // Without the thread the signals must work as ever.
         // SAFETY: as above.
@@ -59,7 +53,7 @@ pub fn clean_up_on_signals(temp_files: TempFiles) {
     unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
 }
 
-fn wait(requests: &libc::sigset_t, temp_files: &TempFiles) {
+fn wait(requests: &libc::sigset_t, temp_files: &TempFiles, reporter: Reporter) {
     let mut signal = 0;
     // SAFETY: both pointers are valid; the set holds blocked signals only.
     while unsafe { libc::sigwait(requests, &mut signal) } != 0 {}
@@ -68,24 +62,20 @@ fn wait(requests: &libc::sigset_t, temp_files: &TempFiles) {
         0 => end_by(signal, requests),
         // LLVM and Rust abort when there is no memory, as they do for bugs.
         _ if memory_is_exhausted() => {
-            let _ = writeln!(std::io::stderr(), "wasm2native: error: out of memory\nhint: {MEMORY_HINT}");
-            end_with(INPUT_ERROR_STATUS)
+            end_with(&CompileError::machine("out of memory").hint(MEMORY_HINT), reporter)
         }
         crash => {
             let name = CRASHES.iter().zip(CRASH_NAMES).find(|(number, _)| **number == crash);
             let name = name.map_or("a signal", |(_, name)| name);
-            let _ = writeln!(
-                std::io::stderr(),
-                "wasm2native: internal error: the compiler crashed ({name})\nhint: {REPORT_HINT}"
-            );
-            end_with(INTERNAL_ERROR_STATUS)
+            end_with(&CompileError::internal(format!("the compiler crashed ({name})")), reporter)
         }
     }
 }
 
-fn end_with(status: c_int) {
+fn end_with(error: &CompileError, reporter: Reporter) {
+    reporter.report(error);
     // SAFETY: ends the process; nothing else runs.
-    unsafe { libc::_exit(status) };
+    unsafe { libc::_exit(c_int::from(error.exit_status())) };
 }
 
 /// Whether the system refuses memory to us. What was asked for in vain is not known any more; no single
