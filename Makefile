@@ -32,13 +32,14 @@ test: build ## everything CI checks: unit, IR, spec, WASI and real-program tests
 	scripts/test.sh
 
 check: setup ## format, clippy without warnings, and the rules of tests/tests/tidy
+	@scripts/setup.sh test
 	scripts/check.sh
 
 bless: build ## accept the outputs of snapshot tests; read the diff before you commit it
 	W2N_BLESS=1 INSTA_UPDATE=always scripts/test.sh
 
-spec: build ## run the specification's test suite and print its table
-	cargo test --release -p w2n-tests --test spec -- --nocapture
+spec: build ## run the specification's test suite and print its table; SPEC=i32::O2 for a part
+	cargo test --release -p w2n-tests --test spec -- $(SPEC)
 
 faults: setup ## plant faults in a copy of the sources; tests/FAULTS.md says what caught each
 	cargo run --release -p w2n-tests --bin plant-faults -- $(FAULTS)

@@ -27,6 +27,7 @@ need_command g++ c++
 need_command python3 python3
 if [ "${1:-}" = test ]; then
     python3 -c 'import pip' >/dev/null 2>&1 || missing="$missing python3-pip"
+    need_command clang-format-22 clang-format-22
     need_command npm npm
     need_command valgrind valgrind
     need_command gdb gdb

@@ -1,8 +1,8 @@
-//! Builds the runtime archives that the compiler embeds and links into its outputs, our LLVM passes, and
-//! the notices that `--licenses` prints.
+//! Builds the runtime archives that the compiler embeds and links into its outputs, and the notices that
+//! `--licenses` prints.
 //!
 //! The archives are built by a nested cargo in a target directory of its own, so that neither waits for
-//! the lock of the other, with the flags of the outer build kept away from it. The passes are C++.
+//! the lock of the other, with the flags of the outer build kept away from it.
 
 #[path = "build/archives.rs"]
 mod archives;
@@ -44,34 +44,18 @@ fn main() {
     let packages = Packages::read();
     let archives = match env::var_os(PREBUILT_VARIABLE) {
         Some(dir) => PathBuf::from(dir),
+        None if is_only_linted() => archives::stand_ins(),
         None => archives::build(&packages),
     };
     println!("cargo::rustc-env=W2N_EMBEDDED_RT_DIR={}", archives.display());
     println!("cargo::rustc-env=W2N_NOTICES={}", notices::write(&packages).display());
-    build_passes();
 }
 
-/// Compiles `llvm/` with the flags of the LLVM that llvm-sys has found and links.
-fn build_passes() {
-    let llvm_config = required("DEP_LLVM_22_CONFIG_PATH");
-    let output = Command::new(&llvm_config).arg("--cxxflags").output();
-    let output = output.unwrap_or_else(|error| panic!("{llvm_config} cannot be run: {error}"));
-    let flags = String::from_utf8_lossy(&output.stdout).into_owned();
-    let mut build = cc::Build::new();
-    // The assertions of the headers stay on in what is ours, in every build: they cost next to nothing here. The
-    // library does without (`--assertion-mode` is off), and the layout of what it shares with us does not depend on
-    // `NDEBUG`, but on `LLVM_ENABLE_ABI_BREAKING_CHECKS` in its own configuration header.
-    build.cpp(true).warnings(false).debug(false).flag("-UNDEBUG");
-    for flag in flags.split_whitespace() {
-        // The headers of LLVM are not ours to be warned about.
-        match flag.strip_prefix("-I") {
-            Some(dir) => build.flag("-isystem").flag(dir),
-            None => build.flag(flag),
-        };
-    }
-    build.file("llvm/all.cpp");
-    println!("cargo::rerun-if-changed=llvm");
-    build.compile("w2n_passes");
+/// Whether clippy asks, which links nothing and is content with empty archives. Cargo keeps what is made for
+/// it apart from all else: so says its wrapper, which is part of the names of directories.
+fn is_only_linted() -> bool {
+    let wrapper = env::var_os("RUSTC_WORKSPACE_WRAPPER").map(PathBuf::from);
+    wrapper.is_some_and(|wrapper| wrapper.file_stem().is_some_and(|name| name == "clippy-driver"))
 }
 
 /// The directory of the workspace.

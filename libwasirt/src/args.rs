@@ -12,12 +12,12 @@ use crate::types::GuestPtr;
 /// Writes one pointer per argument to `argv`, and the arguments, each with a NUL, to `argv_buf`.
 /// `FAULT`: one of the two does not fit in memory; nothing was written.
 pub fn args_get(
-    context: &mut Context,
-    mut memory: GuestMemory<'_>,
+    context: &Context,
+    memory: GuestMemory<'_>,
     argv: GuestPtr,
     argv_buf: GuestPtr,
 ) -> Result<(), Errno> {
-    write_strings(&context.args, &mut memory, argv, argv_buf)
+    write_strings(&context.args, &memory, argv, argv_buf)
 }
 
 /// witx `args_sizes_get() -> (argc: size, argv_buf_size: size)`.
@@ -25,18 +25,18 @@ pub fn args_get(
 /// Writes the number of arguments to `argc`, and the bytes that `args_get` needs to `argv_buf_size`.
 /// `FAULT`: one of the two is out of bounds; nothing was written.
 pub fn args_sizes_get(
-    context: &mut Context,
-    mut memory: GuestMemory<'_>,
+    context: &Context,
+    memory: GuestMemory<'_>,
     argc: GuestPtr,
     argv_buf_size: GuestPtr,
 ) -> Result<(), Errno> {
-    write_sizes(&context.args, &mut memory, argc, argv_buf_size)
+    write_sizes(&context.args, &memory, argc, argv_buf_size)
 }
 
 /// Writes a pointer per string to `pointers` and the strings to `buffer`.
 pub(crate) fn write_strings(
     strings: &StringList,
-    memory: &mut GuestMemory<'_>,
+    memory: &GuestMemory<'_>,
     pointers: GuestPtr,
     buffer: GuestPtr,
 ) -> Result<(), Errno> {
@@ -52,7 +52,7 @@ pub(crate) fn write_strings(
 /// Writes the number of strings and of their bytes.
 pub(crate) fn write_sizes(
     strings: &StringList,
-    memory: &mut GuestMemory<'_>,
+    memory: &GuestMemory<'_>,
     count: GuestPtr,
     size_bytes: GuestPtr,
 ) -> Result<(), Errno> {

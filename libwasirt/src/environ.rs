@@ -11,12 +11,12 @@ use crate::types::GuestPtr;
 /// Writes one pointer per variable to `environ`, and `KEY=VALUE` with a NUL each to `environ_buf`.
 /// `FAULT`: one of the two does not fit in memory; nothing was written.
 pub fn environ_get(
-    context: &mut Context,
-    mut memory: GuestMemory<'_>,
+    context: &Context,
+    memory: GuestMemory<'_>,
     environ: GuestPtr,
     environ_buf: GuestPtr,
 ) -> Result<(), Errno> {
-    write_strings(&context.environ, &mut memory, environ, environ_buf)
+    write_strings(&context.environ, &memory, environ, environ_buf)
 }
 
 /// witx `environ_sizes_get() -> (count: size, environ_buf_size: size)`.
@@ -24,10 +24,10 @@ pub fn environ_get(
 /// Writes the number of variables to `count`, and the bytes that `environ_get` needs to
 /// `environ_buf_size`. `FAULT`: one of the two is out of bounds; nothing was written.
 pub fn environ_sizes_get(
-    context: &mut Context,
-    mut memory: GuestMemory<'_>,
+    context: &Context,
+    memory: GuestMemory<'_>,
     count: GuestPtr,
     environ_buf_size: GuestPtr,
 ) -> Result<(), Errno> {
-    write_sizes(&context.environ, &mut memory, count, environ_buf_size)
+    write_sizes(&context.environ, &memory, count, environ_buf_size)
 }

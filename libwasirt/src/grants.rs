@@ -2,28 +2,32 @@
 //!
 //! Rule: a grant that cannot be honoured ends the program before the guest runs; it is never skipped.
 
-use core::ffi::{c_char, c_void};
-use std::ffi::OsStr;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use core::ffi::{CStr, c_char, c_void};
 
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{CWD, Mode, OFlags};
-use rustix::stdio;
 use w2n_abi::{
-    DIR_VARIABLE, DirGrant, DirParts, ENV_VARIABLE, ESCAPES_VARIABLE, EmbeddedDir, EnvGrant, LISTEN_VARIABLE,
-    NO_LIMIT, PolicyWord, Privilege, Slice, StartInfo, split_dir_grant,
+    DIR_VARIABLE, DirGrant, ENV_VARIABLE, ESCAPES_VARIABLE, EmbeddedDir, EnvGrant, LISTEN_VARIABLE, NO_LIMIT,
+    PolicyWord, Privilege, Slice, StartInfo,
 };
 
-use crate::context::Context;
+use crate::config::{Config, Directory, InputConfig, OutputConfig, Preopen};
+use crate::context::{ConfigError, Context};
+use crate::describe::describe;
 use crate::embedded::{Archive, EmbeddedFile};
-use crate::fd_table::Descriptor;
-use crate::guest::{Word, c_bytes, elements};
+use crate::grant::{
+    Dir, Grants, Packed, RunVariables, Variable, host_variable, parse_dir, parse_variable, same_name,
+    split_list,
+};
+use crate::guest_path::GuestPath;
+use crate::hint::Advice;
 use crate::listen::listen;
+use crate::memory_place::Word;
 use crate::narrow;
-use crate::path::{GuestPath, resolve};
-use crate::report::{describe, report};
+use crate::path::resolve;
+use crate::report::{host_message, report};
 use crate::terminal::Escapes;
-use crate::types::{Access, Rights};
+use crate::types::Access;
 
 /// See [`StartInfo::wasi_init`]: the context of a program, or null after a message.
 ///
@@ -60,78 +64,6 @@ pub unsafe extern "C" fn w2n_wasi_init(
     }
 }
 
-/// A directory to be granted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dir {
-    /// Path on the host.
-    pub host: Vec<u8>,
-    /// Path below `host` of what is granted; empty for `host` itself.
-    pub below: Vec<u8>,
-    /// Name the guest sees.
-    pub guest: Vec<u8>,
-    /// `:ro`
-    pub access: Access,
-}
-
-/// A packed directory.
-#[derive(Clone, Debug)]
-pub struct Packed {
-    /// Name the guest sees.
-    pub guest: Vec<u8>,
-    /// What is in it.
-    pub archive: Archive,
-}
-
-/// A variable to be granted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Variable {
-    /// Its name.
-    pub key: Vec<u8>,
-    /// Its value; `None` where it is the host's and the host has none.
-    pub value: Option<Vec<u8>>,
-    /// `--env K`: the value is the host's.
-    pub inherits: bool,
-}
-
-/// What the variables of a run say; `None` where one is not set.
-#[derive(Debug, Default)]
-pub struct RunVariables {
-    /// `W2N_DIR`
-    pub dirs: Option<Vec<u8>>,
-    /// `W2N_ENV`
-    pub env: Option<Vec<u8>>,
-    /// `W2N_TCPLISTEN`
-    pub listeners: Option<Vec<u8>>,
-    /// `W2N_ALLOW_ESCAPES`
-    pub escapes: Option<Vec<u8>>,
-}
-
-/// Everything a program is given.
-#[derive(Debug, Default)]
-pub struct Grants {
-    /// Arguments, the program's name first.
-    pub args: Vec<Vec<u8>>,
-    /// Variables; a later one replaces an earlier one of the same name.
-    pub env: Vec<Variable>,
-    /// Packed directories, which come before the others.
-    pub embedded: Vec<Packed>,
-    /// Directories, in the order of their descriptors.
-    pub dirs: Vec<Dir>,
-    /// Addresses to listen on; their descriptors follow those of the directories. `None` for one that this run
-    /// does not take, whose number stays closed.
-    pub listeners: Vec<Option<Vec<u8>>>,
-    /// Whether escapes reach a terminal.
-    pub escapes: Escapes,
-    /// Descriptors that may be open at a time.
-    pub max_fds: Option<usize>,
-    /// What a run may do about it.
-    pub word: PolicyWord,
-    /// Whether the program has rights that whoever chose its working directory lacks.
-    pub privilege: Privilege,
-    /// What this run wants.
-    pub run: RunVariables,
-}
-
 impl Grants {
     /// # Safety
     /// The slices of `info` describe constant arrays; `argv` holds `argc` C strings.
@@ -144,23 +76,31 @@ impl Grants {
         // SAFETY: the caller vouches for the arrays and for the strings in them.
         unsafe {
             Self {
-                args: (0..argc.max(0) as usize).map(|index| c_bytes(*argv.add(index)).to_vec()).collect(),
-                env: elements::<EnvGrant<Word>>(&info.env)
+                args: (0..argc.max(0) as usize)
+                    .map(|index| CStr::from_ptr(*argv.add(index)).to_bytes().to_vec())
+                    .collect(),
+                env: info
+                    .env
+                    .elements::<EnvGrant<Word>>()
                     .iter()
                     .map(|grant| baked_variable(grant, privilege))
                     .collect(),
-                embedded: elements::<EmbeddedDir<Word>>(&info.embedded)
+                embedded: info
+                    .embedded
+                    .elements::<EmbeddedDir<Word>>()
                     .iter()
                     .zip(0..)
                     .map(|(dir, number)| Packed {
-                        guest: elements(&dir.guest).to_vec(),
-                        archive: Archive::new(elements(&dir.archive), number),
+                        guest: dir.guest.elements().to_vec(),
+                        archive: Archive::new(dir.archive.elements(), number),
                     })
                     .collect(),
-                dirs: elements::<DirGrant<Word>>(&info.dirs).iter().map(|grant| baked_dir(grant)).collect(),
-                listeners: elements::<Slice<Word>>(&info.listeners)
+                dirs: info.dirs.elements::<DirGrant<Word>>().iter().map(|grant| baked_dir(grant)).collect(),
+                listeners: info
+                    .listeners
+                    .elements::<Slice<Word>>()
                     .iter()
-                    .map(|address| Some(elements::<u8>(address).to_vec()))
+                    .map(|address| Some(address.elements::<u8>().to_vec()))
                     .collect(),
                 escapes: if info.allow_escapes == 0 { Escapes::Shown } else { Escapes::Passed },
                 max_fds: (max_fds != NO_LIMIT).then(|| usize::try_from(max_fds).unwrap_or(usize::MAX)),
@@ -196,62 +136,63 @@ impl Grants {
 
     /// Opens what is granted. The error is a message for the user.
     pub fn into_context(self) -> Result<Context, Vec<u8>> {
-        let mut context = Context { escapes: self.escapes, ..Context::default() };
-        for argument in &self.args {
-            context.args.push(&[argument]);
-        }
-        for (index, variable) in self.env.iter().enumerate() {
-            let is_replaced = self.env[index + 1..].iter().any(|later| later.key == variable.key);
-            if let (false, Some(value)) = (is_replaced, &variable.value) {
-                context.environ.push(&[&variable.key, b"=", value]);
+        let mut preopens = Vec::new();
+        self.open_packed(&mut preopens)?;
+        self.open_directories(&mut preopens)?;
+        let listeners = self.listeners.iter().map(|address| address.as_deref().map(listen).transpose());
+        let config = Config {
+            listeners: listeners.collect::<Result<_, _>>()?,
+            args: self.args,
+            env: self.env.into_iter().map(|variable| (variable.key, variable.value)).collect(),
+            stdin: InputConfig::Inherited,
+            stdout: OutputConfig::Inherited,
+            stderr: OutputConfig::Inherited,
+            preopens,
+            max_fds: self.max_fds,
+            escapes: self.escapes,
+            advice: if self.word == PolicyWord::Open { Advice::RunOrBuild } else { Advice::Build },
+            ..Config::default()
+        };
+        Context::new(config).map_err(|error| match error {
+            ConfigError::TooManyDescriptors => {
+                b"--max-fds: the standard streams and what is granted are more than that".to_vec()
             }
-        }
-        add_stdio(&mut context);
-        self.add_directories(&mut context)?;
-        for address in &self.listeners {
-            match address {
-                Some(address) => context.fds.push(Some(Descriptor::socket(listen(address)?))),
-                None => context.fds.reserve(),
-            }
-        }
-        if let Some(max_fds) = self.max_fds {
-            if context.fds.open_count() > max_fds {
-                return Err(
-                    b"--max-fds: the standard streams and what is granted are more than that".to_vec()
-                );
-            }
-            context.fds.limit(max_fds);
-        }
-        context.hint.can_grant = self.word == PolicyWord::Open;
-        Ok(context)
+        })
     }
 
-    /// Of several directories with one name the last one counts: what is granted hides what is packed, and what
-    /// a run grants hides what was baked in. Nothing is merged.
-    fn add_directories(&self, context: &mut Context) -> Result<(), Vec<u8>> {
-        let is_hidden = |name: &[u8], later: &[Dir]| later.iter().any(|dir| same_name(&dir.guest, name));
+    /// Of several directories with one name the last one counts: what is granted hides what is packed, and
+    /// what a run grants hides what was baked in. Nothing is merged.
+    fn is_hidden(name: &[u8], later: &[Dir]) -> bool {
+        later.iter().any(|dir| same_name(&dir.guest, name))
+    }
+
+    fn open_packed(&self, preopens: &mut Vec<Preopen>) -> Result<(), Vec<u8>> {
         for (index, packed) in self.embedded.iter().enumerate() {
             let later = &self.embedded[index + 1..];
             if later.iter().any(|other| same_name(&other.guest, &packed.guest))
-                || is_hidden(&packed.guest, &self.dirs)
+                || Self::is_hidden(&packed.guest, &self.dirs)
             {
                 continue;
             }
             let Some(root) = EmbeddedFile::root(packed.archive.clone()) else {
                 return Err([b"the packed directory `", packed.guest.as_slice(), b"` is damaged"].concat());
             };
-            context.hint.dir_granted = true;
-            context.fds.push(Some(Descriptor::embedded_preopen(root, packed.guest.clone())));
+            preopens.push(Preopen::new(Directory::Packed(root), packed.guest.clone()));
         }
+        Ok(())
+    }
+
+    fn open_directories(&self, preopens: &mut Vec<Preopen>) -> Result<(), Vec<u8>> {
         for (index, dir) in self.dirs.iter().enumerate() {
-            if !is_hidden(&dir.guest, &self.dirs[index + 1..]) {
-                self.add_dir(context, dir)?;
+            if !Self::is_hidden(&dir.guest, &self.dirs[index + 1..]) {
+                let directory = Directory::Host(self.open_granted(dir)?, dir.access);
+                preopens.push(Preopen::new(directory, dir.guest.clone()));
             }
         }
         Ok(())
     }
 
-    fn add_dir(&self, context: &mut Context, dir: &Dir) -> Result<(), Vec<u8>> {
+    fn open_granted(&self, dir: &Dir) -> Result<OwnedFd, Vec<u8>> {
         if self.privilege == Privilege::OfFile && !dir.host.starts_with(b"/") {
             let parts: [&[u8]; 3] = [
                 b"the granted directory `",
@@ -261,35 +202,11 @@ impl Grants {
             ];
             return Err(parts.concat());
         }
-        let directory = open_dir(context.resolver, dir).map_err(|error| {
+        open_dir(resolve::Resolver::default(), dir).map_err(|error| {
             let reason = host_message(error);
             [b"cannot open the granted directory `", dir.host.as_slice(), b"`: ", &reason].concat()
-        })?;
-        context.hint.dir_granted = true;
-        context.fds.push(Some(Descriptor::preopen(directory, dir.guest.clone(), dir.access)));
-        Ok(())
+        })
     }
-}
-
-fn add_stdio(context: &mut Context) {
-    let streams = [
-        (stdio::stdin(), Rights::FD_READ),
-        (stdio::stdout(), Rights::FD_WRITE),
-        (stdio::stderr(), Rights::FD_WRITE),
-    ];
-    for (file, direction) in streams {
-        match Descriptor::stdio(file, direction) {
-            Some(descriptor) => context.fds.push(Some(descriptor.with_escapes(context.escapes))),
-            // Nobody can tell what it is. A file of the guest's must not take its place.
-            None => context.fds.reserve(),
-        }
-    }
-}
-
-/// Whether two names are the same but for slashes at the end.
-fn same_name(one: &[u8], other: &[u8]) -> bool {
-    let trim = |name: &[u8]| name.iter().rposition(|&byte| byte != b'/').map_or(0, |last| last + 1);
-    one[..trim(one)] == other[..trim(other)]
 }
 
 /// The directory, or the host's error number.
@@ -301,68 +218,16 @@ fn open_dir(resolver: resolve::Resolver, dir: &Dir) -> Result<OwnedFd, i32> {
         return Ok(base);
     }
     // What is granted was made smaller: it must lie below what was baked in when it is opened, too.
-    GuestPath::from_bytes(&dir.below)
+    GuestPath::from_bytes(dir.below.clone())
         .and_then(|below| resolve::open(resolver, base.as_fd(), &below, flags, Mode::empty()))
         .map_err(|_| libc::ENOENT)
-}
-
-/// `HOST[::GUEST][:ro]`; without `::GUEST` the guest sees the host's name. The error is a message for the user.
-pub fn parse_dir(item: &[u8]) -> Result<Dir, Vec<u8>> {
-    let parts = split_dir(item)?;
-    let guest = parts.guest.unwrap_or(parts.host).to_vec();
-    Ok(Dir { host: parts.host.to_vec(), below: Vec::new(), guest, access: access(&parts) })
-}
-
-/// The parts of an item of `W2N_DIR`.
-pub(crate) fn split_dir(item: &[u8]) -> Result<DirParts<'_>, Vec<u8>> {
-    split_dir_grant(item)
-        .ok_or_else(|| [b"W2N_DIR: `", item, b"` is not of the form HOST[::GUEST][:ro]"].concat())
-}
-
-/// What `:ro`, or its absence, says.
-pub(crate) fn access(parts: &DirParts<'_>) -> Access {
-    if parts.read_only { Access::ReadOnly } else { Access::ReadWrite }
-}
-
-/// `KEY=VALUE`, or `KEY` for the host's value, as `--env` has it.
-fn parse_variable(item: &[u8]) -> Result<Variable, Vec<u8>> {
-    if let Some((key, value)) = split_variable(item) {
-        return Ok(Variable { key: key.to_vec(), value: Some(value.to_vec()), inherits: false });
-    }
-    if item.contains(&b'=') {
-        return Err([b"W2N_ENV: `", item, b"` is not of the form KEY=VALUE or KEY"].concat());
-    }
-    Ok(Variable { key: item.to_vec(), value: host_variable(item), inherits: true })
-}
-
-/// Both sides of the first equals sign, if there is a name before it.
-pub(crate) fn split_variable(item: &[u8]) -> Option<(&[u8], &[u8])> {
-    let equals = item.iter().position(|&byte| byte == b'=').filter(|&at| at > 0)?;
-    Some((&item[..equals], &item[equals + 1..]))
-}
-
-/// The items of a list with commas between them, in which a backslash takes the next byte as it is.
-/// Empty items are left out.
-pub fn split_list(list: &[u8]) -> Vec<Vec<u8>> {
-    let mut items = vec![Vec::new()];
-    let mut bytes = list.iter().copied();
-    while let Some(byte) = bytes.next() {
-        match (byte, items.last_mut()) {
-            (b',', _) => items.push(Vec::new()),
-            (b'\\', Some(item)) => item.extend(bytes.next()),
-            (_, Some(item)) => item.push(byte),
-            (_, None) => {}
-        }
-    }
-    items.retain(|item| !item.is_empty());
-    items
 }
 
 /// # Safety
 /// The slices of `grant` describe constant bytes.
 unsafe fn baked_dir(grant: &DirGrant<Word>) -> Dir {
     // SAFETY: as the caller vouches.
-    let (host, guest) = unsafe { (elements(&grant.host).to_vec(), elements(&grant.guest).to_vec()) };
+    let (host, guest) = unsafe { (grant.host.elements().to_vec(), grant.guest.elements().to_vec()) };
     let access = if grant.read_only == 0 { Access::ReadWrite } else { Access::ReadOnly };
     Dir { host, below: Vec::new(), guest, access }
 }
@@ -371,7 +236,7 @@ unsafe fn baked_dir(grant: &DirGrant<Word>) -> Dir {
 /// The slices of `grant` describe constant bytes.
 unsafe fn baked_variable(grant: &EnvGrant<Word>, privilege: Privilege) -> Variable {
     // SAFETY: as the caller vouches.
-    let (key, value) = unsafe { (elements::<u8>(&grant.key), elements::<u8>(&grant.value)) };
+    let (key, value) = unsafe { (grant.key.elements::<u8>(), grant.value.elements::<u8>()) };
     let inherits = grant.inherit != 0;
     let value = match (inherits, privilege) {
         (false, _) => Some(value.to_vec()),
@@ -380,15 +245,4 @@ unsafe fn baked_variable(grant: &EnvGrant<Word>, privilege: Privilege) -> Variab
         (true, Privilege::OfFile) => None,
     };
     Variable { key: key.to_vec(), value, inherits }
-}
-
-fn host_variable(name: &[u8]) -> Option<Vec<u8>> {
-    std::env::var_os(OsStr::from_bytes(name)).map(OsStringExt::into_vec)
-}
-
-/// What the host says about its error number.
-pub(crate) fn host_message(number: i32) -> Vec<u8> {
-    // SAFETY: strerror answers a C string, which stays valid until the next call; we copy it, and no
-    // other thread runs before the guest.
-    unsafe { c_bytes(libc::strerror(number)) }.to_vec()
 }

@@ -1,94 +1,43 @@
-//! The guest's memory: the one place where guest pointers become host references.
+//! The guest's memory: the one place where guest pointers become host pointers, and none becomes a reference.
 //!
-//! Rule (INV-7): every address and length is checked here, in 64-bit arithmetic, against the memory's
-//! length at the time of the call; structures are copied. Nobody but us changes the memory during a call.
+//! Rule (INV-7): every address and length is checked here, in 64-bit arithmetic, against the memory's length
+//! when the call began (a memory never shrinks). Other threads of the guest or of the host may write
+//! meanwhile, so what is in there is copied in or out, once, or handed to the kernel as it is.
 
-use core::ffi::{c_char, c_void};
+use core::arch::asm;
 use core::marker::PhantomData;
-
-use w2n_abi::{
-    ExportDescriptor, ExternDescriptor, ExternKind, ImportDescriptor, MemoryDescriptor, ModuleDescriptor,
-    Slice, VmInstance, VmMemory, VmMemoryRef,
-};
 
 use crate::errno::Errno;
 use crate::types::{GuestPtr, IOVEC_SIZE_BYTES};
-
-/// The pointer word of the ABI structures here.
-pub type Word = *mut c_void;
-
-/// Name of the exported memory that WASI functions work on.
-const MEMORY_EXPORT: &[u8] = b"memory";
 
 /// Most buffers that one read or write takes; a longer list is served in part, as the host may do
 /// with any list. The host's own limit (IOV_MAX) is the same.
 pub const MAX_IOVECS: u32 = 1024;
 
+/// Bytes that are looked at at a time where a text is searched.
+const SEARCHED_SIZE_BYTES: usize = 1024;
+
 /// The linear memory of the calling instance, for the duration of one call.
+#[derive(Clone, Copy)]
 pub struct GuestMemory<'call> {
     base: *mut u8,
     length_bytes: u64,
-    call: PhantomData<&'call mut [u8]>,
+    /// No `&[u8]`: others may write.
+    call: PhantomData<&'call ()>,
 }
 
-/// Where a module has the memory that WASI works on.
-#[derive(Debug)]
-pub struct MemoryPlace {
-    /// The module's descriptor; null for none.
-    descriptor: Word,
-    /// Of the reference to the memory, in an instance.
-    offset: Option<u32>,
-}
-
-impl Default for MemoryPlace {
-    fn default() -> Self {
-        Self { descriptor: core::ptr::null_mut(), offset: None }
-    }
-}
-
-impl<'call> GuestMemory<'call> {
-    /// The memory of `instance` for WASI: its export `memory`, else its first memory, else an empty one,
-    /// in which every pointer is out of bounds.
-    ///
-    /// # Safety
-    /// `instance` is a live instance whose memories nobody else touches during `'call`.
-    pub unsafe fn of_instance(instance: *const VmInstance<Word>) -> Self {
-        // SAFETY: as our caller vouches.
-        unsafe { Self::of_instance_known(instance, &mut MemoryPlace::default()) }
-    }
-
-    /// As [`Self::of_instance`]; `known` keeps from call to call where the module has its memory.
-    ///
-    /// # Safety
-    /// As for [`Self::of_instance`].
-    pub unsafe fn of_instance_known(instance: *const VmInstance<Word>, known: &mut MemoryPlace) -> Self {
-        // SAFETY: the caller vouches for the instance; its descriptor is constant data of the module.
-        let descriptor = unsafe { (*instance).descriptor };
-        if known.descriptor != descriptor {
-            // SAFETY: the slices of a descriptor describe constant arrays of its module.
-            let offset = unsafe { descriptor.cast::<ModuleDescriptor<Word>>().as_ref() }
-                .and_then(|descriptor| unsafe { memory_place(descriptor) })
-                .map(|place| place.offset);
-            *known = MemoryPlace { descriptor, offset };
-        }
-        let Some(offset) = known.offset else { return Self::empty() };
-        // SAFETY: the compiler put a VmMemoryRef at this offset, and the runtime filled it in.
-        unsafe {
-            let reference = instance.byte_add(offset as usize).cast::<VmMemoryRef<Word>>();
-            let memory = (*reference).memory.cast::<VmMemory<Word>>();
-            Self::new((*reference).base.cast(), (*memory).length_bytes)
-        }
-    }
-
+impl GuestMemory<'_> {
     /// A memory of `length_bytes` bytes at `base`.
     ///
     /// # Safety
-    /// The bytes are readable and writable, and nobody else touches them, during `'call`.
+    /// The bytes can be read and written through `base` during `'call`, and no Rust reference to any of them
+    /// is used meanwhile. Other threads may read and write them.
     pub unsafe fn new(base: *mut u8, length_bytes: u64) -> Self {
         Self { base, length_bytes, call: PhantomData }
     }
 
-    fn empty() -> Self {
+    /// A memory without bytes, in which every pointer is out of bounds.
+    pub fn empty() -> Self {
         Self { base: core::ptr::dangling_mut(), length_bytes: 0, call: PhantomData }
     }
 
@@ -103,42 +52,36 @@ impl<'call> GuestMemory<'call> {
         if end <= self.length_bytes { Ok(()) } else { Err(Errno::Fault) }
     }
 
-    /// The `len` bytes at `ptr`.
-    pub fn bytes(&self, ptr: GuestPtr, len: u32) -> Result<&[u8], Errno> {
-        self.check(ptr, len)?;
-        // SAFETY: in bounds by the check; `new` promised that nobody else writes meanwhile, and our
-        // own writes need `&mut self`.
-        Ok(unsafe { core::slice::from_raw_parts(self.base.add(ptr.0 as usize), len as usize) })
-    }
-
-    /// The `len` bytes at `ptr`, to be written to.
-    pub fn bytes_mut(&mut self, ptr: GuestPtr, len: u32) -> Result<&mut [u8], Errno> {
-        self.check(ptr, len)?;
-        // SAFETY: as in `bytes`; `&mut self` makes it the only reference into the memory.
-        Ok(unsafe { core::slice::from_raw_parts_mut(self.base.add(ptr.0 as usize), len as usize) })
-    }
-
     /// Copies a structure of `N` bytes out of the memory.
     pub fn read<const N: usize>(&self, ptr: GuestPtr) -> Result<[u8; N], Errno> {
         let mut copy = [0; N];
-        copy.copy_from_slice(self.bytes(ptr, N as u32)?);
+        self.read_into(ptr, &mut copy)?;
         Ok(copy)
     }
 
+    /// Copies as many bytes as `copy` has out of the memory.
+    pub fn read_into(&self, ptr: GuestPtr, copy: &mut [u8]) -> Result<(), Errno> {
+        self.check_wide(ptr, copy.len() as u64)?;
+        // SAFETY: in bounds by the check, of bytes that `new` was promised.
+        unsafe { copy_out(self.base.wrapping_add(ptr.0 as usize), copy) };
+        Ok(())
+    }
+
     /// Copies `bytes` into the memory.
-    pub fn write(&mut self, ptr: GuestPtr, bytes: &[u8]) -> Result<(), Errno> {
-        let len = u32::try_from(bytes.len()).map_err(|_| Errno::Fault)?;
-        self.bytes_mut(ptr, len)?.copy_from_slice(bytes);
+    pub fn write(&self, ptr: GuestPtr, bytes: &[u8]) -> Result<(), Errno> {
+        self.check_wide(ptr, bytes.len() as u64)?;
+        // SAFETY: in bounds by the check, of bytes that `new` was promised.
+        unsafe { copy_in(self.base.wrapping_add(ptr.0 as usize), bytes) };
         Ok(())
     }
 
     /// Stores a `u32`, little-endian.
-    pub fn write_u32(&mut self, ptr: GuestPtr, value: u32) -> Result<(), Errno> {
+    pub fn write_u32(&self, ptr: GuestPtr, value: u32) -> Result<(), Errno> {
         self.write(ptr, &value.to_le_bytes())
     }
 
     /// Stores a `u64`, little-endian.
-    pub fn write_u64(&mut self, ptr: GuestPtr, value: u64) -> Result<(), Errno> {
+    pub fn write_u64(&self, ptr: GuestPtr, value: u64) -> Result<(), Errno> {
         self.write(ptr, &value.to_le_bytes())
     }
 
@@ -149,13 +92,23 @@ impl<'call> GuestMemory<'call> {
         let mut buffers = GuestBuffers::with_room_for(count.min(MAX_IOVECS) as usize);
         for index in 0..buffers.count() as u32 {
             let [address, len] = self.read_pair(GuestPtr(ptr.0 + index * IOVEC_SIZE_BYTES))?;
-            self.check(GuestPtr(address), len)?;
-            // Wrapping: an empty buffer may stand at the very end, where no byte is.
-            let start = self.base.wrapping_add(address as usize);
-            let vector = libc::iovec { iov_base: start.cast(), iov_len: len as usize };
-            buffers.vectors_mut()[index as usize] = vector;
+            buffers.vectors_mut()[index as usize] = self.vector(GuestPtr(address), len)?;
         }
         Ok(buffers)
+    }
+
+    /// The one buffer of `len` bytes at `ptr`.
+    pub fn buffer(&self, ptr: GuestPtr, len: u32) -> Result<GuestBuffers<'_>, Errno> {
+        let mut buffers = GuestBuffers::with_room_for(1);
+        buffers.vectors_mut()[0] = self.vector(ptr, len)?;
+        Ok(buffers)
+    }
+
+    fn vector(&self, ptr: GuestPtr, len: u32) -> Result<libc::iovec, Errno> {
+        self.check(ptr, len)?;
+        // Wrapping: an empty buffer may stand at the very end, where no byte is.
+        let start = self.base.wrapping_add(ptr.0 as usize);
+        Ok(libc::iovec { iov_base: start.cast(), iov_len: len as usize })
     }
 
     fn read_pair(&self, ptr: GuestPtr) -> Result<[u32; 2], Errno> {
@@ -164,15 +117,15 @@ impl<'call> GuestMemory<'call> {
     }
 }
 
-/// Buffers in guest memory, as the host's vectored calls take them. They may overlap, so they never
-/// become Rust references; only the kernel reads and writes them.
+/// Buffers in guest memory, as the host's vectored calls take them. They may overlap, and others may write to
+/// them meanwhile; the kernel reads and writes them, or they are copied.
 pub struct GuestBuffers<'memory> {
     /// The vectors, if they are few: nearly every call has one or two, and needs no memory of the host.
     few: [libc::iovec; FEW_IOVECS],
     /// The vectors, if they are many.
     many: Vec<libc::iovec>,
     count: usize,
-    memory: PhantomData<&'memory [u8]>,
+    memory: PhantomData<&'memory ()>,
 }
 
 /// Buffers that are kept without memory of the host.
@@ -207,19 +160,26 @@ impl GuestBuffers<'_> {
         }
     }
 
+    /// The first buffer that is not empty.
+    pub fn first_left(&self) -> Option<libc::iovec> {
+        self.vectors().iter().find(|vector| vector.iov_len > 0).copied()
+    }
+
     /// Number of buffers, at most [`MAX_IOVECS`].
     pub fn count(&self) -> i32 {
         self.count as i32
     }
 
-    /// The first bytes of the buffers, at most `max_bytes`.
+    /// A copy of the first bytes of the buffers, at most `max_bytes`.
     pub fn copy(&self, max_bytes: usize) -> Vec<u8> {
-        let mut copy = Vec::new();
+        let size_bytes = usize::try_from(self.size_bytes()).unwrap_or(usize::MAX);
+        let mut copy = vec![0; size_bytes.min(max_bytes)];
+        let mut done = 0;
         for vector in self.vectors() {
-            let len = vector.iov_len.min(max_bytes - copy.len());
-            // SAFETY: `buffers` checked each vector, and no reference that can write is alive: `self`
-            // borrows the memory.
-            copy.extend_from_slice(unsafe { core::slice::from_raw_parts(vector.iov_base.cast::<u8>(), len) });
+            let end = copy.len().min(done + vector.iov_len);
+            // SAFETY: as in `fill`: no more than the vector has.
+            unsafe { copy_out(vector.iov_base.cast(), &mut copy[done..end]) };
+            done = end;
         }
         copy
     }
@@ -229,8 +189,9 @@ impl GuestBuffers<'_> {
         let mut rest = bytes;
         for vector in self.vectors() {
             let (part, behind) = rest.split_at(vector.iov_len.min(rest.len()));
-            // SAFETY: `buffers` checked each vector, `self` borrows the memory, and what is copied is not in it.
-            unsafe { vector.iov_base.cast::<u8>().copy_from_nonoverlapping(part.as_ptr(), part.len()) };
+            // SAFETY: `GuestMemory::vector` checked each vector, of bytes that `GuestMemory::new` was
+            // promised.
+            unsafe { copy_in(vector.iov_base.cast(), part) };
             rest = behind;
         }
         u32::try_from(bytes.len() - rest.len()).unwrap_or(u32::MAX)
@@ -265,57 +226,43 @@ impl GuestBuffers<'_> {
     /// Whether one of the buffers holds `text` (all of it, within the one buffer).
     pub fn contain_text(&self, text: &[u8]) -> bool {
         self.vectors().iter().any(|vector| {
-            // SAFETY: `buffers` checked each vector, and no reference that can write is alive:
-            // `self` borrows the memory.
-            let bytes = unsafe { core::slice::from_raw_parts(vector.iov_base.cast::<u8>(), vector.iov_len) };
-            bytes.windows(text.len()).any(|window| window == text)
+            let mut copy = [0; SEARCHED_SIZE_BYTES];
+            // Each part begins with the end of the one before it, so that a text across both is found.
+            let step = SEARCHED_SIZE_BYTES - text.len().min(SEARCHED_SIZE_BYTES - 1);
+            (0..vector.iov_len).step_by(step).any(|start| {
+                let part = &mut copy[..(vector.iov_len - start).min(SEARCHED_SIZE_BYTES)];
+                // SAFETY: as in `fill`; `start` is within the vector.
+                unsafe { copy_out(vector.iov_base.cast::<u8>().wrapping_add(start), part) };
+                part.windows(text.len()).any(|window| window == text)
+            })
         })
     }
 }
 
-/// Where the instance keeps the memory that WASI works on.
+/// Copies bytes of the guest's, each once: what others write meanwhile can be in the copy or not, but all
+/// that looks at the copy sees the same.
 ///
 /// # Safety
-/// The slices of `descriptor` describe what its type says.
-unsafe fn memory_place(descriptor: &ModuleDescriptor<Word>) -> Option<ExternDescriptor> {
-    let is_memory = |ty: &ExternDescriptor| ty.kind == ExternKind::Memory as u32;
-    // SAFETY: forwarded from our caller, for each of the three arrays.
-    let (exports, imports, memories) = unsafe {
-        (
-            elements::<ExportDescriptor<Word>>(&descriptor.exports),
-            elements::<ImportDescriptor<Word>>(&descriptor.imports),
-            elements::<MemoryDescriptor>(&descriptor.memories),
-        )
-    };
-    let exported = exports.iter().find(|export| {
-        // SAFETY: a name in a descriptor is constant bytes.
-        is_memory(&export.ty) && unsafe { elements::<u8>(&export.name) } == MEMORY_EXPORT
-    });
-    let imported = || imports.iter().map(|import| import.ty).find(is_memory);
-    let defined = || memories.first().map(|memory| memory.ty);
-    exported.map(|export| export.ty).or_else(imported).or_else(defined)
+/// As many bytes as `to` has can be read at `from`.
+unsafe fn copy_out(from: *const u8, to: &mut [u8]) {
+    // SAFETY: as the caller vouches; `to` is memory of the host's, of which the guest has none.
+    unsafe { from.copy_to_nonoverlapping(to.as_mut_ptr(), to.len()) };
+    forget_what_is_known(from);
 }
 
-/// The array that a descriptor's slice describes.
+/// Copies bytes to the guest.
 ///
 /// # Safety
-/// `slice` holds `len` elements of type `T` that live for `'a`.
-pub(crate) unsafe fn elements<'a, T>(slice: &Slice<Word>) -> &'a [T] {
-    if slice.len == 0 {
-        return &[];
-    }
-    // SAFETY: the caller vouches for pointer and length; 0 elements, with any pointer, are out already.
-    unsafe { core::slice::from_raw_parts(slice.ptr.cast::<T>(), slice.len as usize) }
+/// As many bytes as `from` has can be written at `to`.
+unsafe fn copy_in(to: *mut u8, from: &[u8]) {
+    // SAFETY: as the caller vouches; `from` is memory of the host's, of which the guest has none.
+    unsafe { to.copy_from_nonoverlapping(from.as_ptr(), from.len()) };
+    forget_what_is_known(to);
 }
 
-/// The bytes of a C string.
-///
-/// # Safety
-/// `string` is null or points to a NUL-terminated string that lives for `'a`.
-pub(crate) unsafe fn c_bytes<'a>(string: *const c_char) -> &'a [u8] {
-    if string.is_null() {
-        return &[];
-    }
-    // SAFETY: not null, and terminated as the caller vouches.
-    unsafe { core::ffi::CStr::from_ptr(string) }.to_bytes()
+/// For the optimiser the memory at `place` may have become another one. So it cannot read the guest's bytes
+/// in place of a copy of them, which would be looked at again after a check.
+fn forget_what_is_known(place: *const u8) {
+    // SAFETY: no instruction.
+    unsafe { asm!("/* {0} */", in(reg) place, options(nostack, preserves_flags)) };
 }

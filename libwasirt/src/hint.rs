@@ -11,6 +11,8 @@
 //!
 //! What the guest wrote itself stays as it is: the hint is a line of its own after all of it.
 
+use core::sync::atomic::{AtomicBool, Ordering};
+
 use crate::guest::GuestBuffers;
 use crate::report::report;
 use crate::types::Fd;
@@ -19,34 +21,53 @@ use crate::types::Fd;
 const FAILURE_PHRASES: [&[u8]; 5] =
     [b"o such file", b"apabilities insufficient", b"pre-opened", b"ad file", b"ermission denied"];
 
+/// What a user can do about it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Advice {
+    /// Nothing is said: the guest is not the whole program.
+    #[default]
+    None,
+    /// Directories can be granted at run time, or when the program is built.
+    RunOrBuild,
+    /// Directories can be granted only when the program is built.
+    Build,
+}
+
 /// What is known so far.
 #[derive(Debug, Default)]
 pub struct MissingDirHint {
-    /// Directories can be granted at run time.
-    pub can_grant: bool,
+    /// What to say.
+    pub advice: Advice,
     /// At least one directory was granted: then there is nothing to tell.
     pub dir_granted: bool,
-    searched: bool,
-    phrase_seen: bool,
+    /// The guest asked for a granted directory, and there was none.
+    pub searched: AtomicBool,
+    /// The guest wrote one of the phrases.
+    pub phrase_seen: AtomicBool,
 }
 
 impl MissingDirHint {
     /// The guest asked for a granted directory, and there is none.
-    pub fn note_search(&mut self) {
-        self.searched = true;
+    pub fn note_search(&self) {
+        self.searched.store(true, Ordering::Relaxed);
     }
 
     /// The guest wrote `buffers` to `fd`.
-    pub fn note_output(&mut self, fd: Fd, buffers: &GuestBuffers<'_>) {
-        let watching = self.searched && !self.dir_granted && !self.phrase_seen;
+    pub fn note_output(&self, fd: Fd, buffers: &GuestBuffers<'_>) {
+        let watching = self.advice != Advice::None
+            && !self.dir_granted
+            && self.searched.load(Ordering::Relaxed)
+            && !self.phrase_seen.load(Ordering::Relaxed);
         if watching && (fd == Fd(1) || fd == Fd(2)) {
-            self.phrase_seen = FAILURE_PHRASES.iter().any(|phrase| buffers.contain_text(phrase));
+            let is_seen = FAILURE_PHRASES.iter().any(|phrase| buffers.contain_text(phrase));
+            self.phrase_seen.fetch_or(is_seen, Ordering::Relaxed);
         }
     }
 
     /// Whether the hint is due when the guest exits with this status.
     pub fn is_due(&self, status: u32) -> bool {
-        status != 0 && self.searched && self.phrase_seen && !self.dir_granted
+        let is_seen = self.searched.load(Ordering::Relaxed) && self.phrase_seen.load(Ordering::Relaxed);
+        status != 0 && is_seen && !self.dir_granted
     }
 
     /// Prints the hint if it is due.
@@ -54,16 +75,16 @@ impl MissingDirHint {
         if !self.is_due(status) {
             return;
         }
-        if self.can_grant {
-            report(&[
+        match self.advice {
+            Advice::None => {}
+            Advice::RunOrBuild => report(&[
                 b"hint: this program was given no directory; grant one with W2N_DIR=HOST[::GUEST] ",
                 b"or build with --dir HOST[::GUEST]",
-            ]);
-        } else {
-            report(&[
+            ]),
+            Advice::Build => report(&[
                 b"hint: this program was given no directory, and its policy is closed; ",
                 b"build it again with --dir HOST[::GUEST]",
-            ]);
+            ]),
         }
     }
 }

@@ -10,7 +10,8 @@ use w2n_abi::{TrapCode, ValueSlot, VmInstance, for_each_wasi_function, for_each_
 
 use crate::context::Context;
 use crate::errno::Errno;
-use crate::guest::{GuestMemory, Word};
+use crate::guest::GuestMemory;
+use crate::memory_place::Word;
 
 /// The slots of a call: arguments on entry, the result in slot 0 afterwards.
 struct Slots {
@@ -65,17 +66,17 @@ mod answer {
 /// What a host function works on, from its raw arguments.
 ///
 /// # Safety
-/// `env` is what `w2n_wasi_init` answered and no other call uses it now; `caller` is a live instance
-/// whose memory nobody else touches during the call.
+/// `env` points to a context that lives for `'call`; `caller` is a live instance; no Rust reference into its
+/// memory is used meanwhile.
 unsafe fn enter<'call>(
     env: *mut c_void,
     caller: *mut VmInstance<Word>,
     slots: *mut ValueSlot,
-) -> (&'call mut Context, GuestMemory<'call>, Slots) {
+) -> (&'call Context, GuestMemory<'call>, Slots) {
     // SAFETY: as the caller vouches.
     unsafe {
-        let context = &mut *env.cast::<Context>();
-        let memory = GuestMemory::of_instance_known(caller, &mut context.memory_place);
+        let context = &*env.cast::<Context>();
+        let memory = context.known_places.memory_of(caller);
         (context, memory, Slots { next: slots, result: slots })
     }
 }
@@ -87,8 +88,8 @@ macro_rules! define_host_functions {
             /// The WASI function of this name as an array-call host function.
             ///
             /// # Safety
-            /// `env` is what `w2n_wasi_init` answered, used by one call at a time; `caller` is the live
-            /// instance that calls; `slots` holds the arguments, and room for the result.
+            /// `env` points to a context, of which other threads may make calls at the same time; `caller` is
+            /// the live instance that calls; `slots` holds the arguments, and room for the result.
             #[unsafe(export_name = concat!($prefix, stringify!($name)))]
             pub unsafe extern "C" fn $name(
                 env: *mut c_void,

@@ -5,7 +5,7 @@ use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use rustix::fd::OwnedFd;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen as listen_on, socket_with, sockopt};
 
-use crate::grants::host_message;
+use crate::report::host_message;
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 128;

@@ -8,7 +8,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use crate::embedded::Archive;
-use crate::grants::{
+use crate::grant::{
     Dir, Grants, Packed, RunVariables, Variable, access, split_dir, split_list, split_variable,
 };
 use crate::guest_name::{depth, is_same, is_within, join, relative};

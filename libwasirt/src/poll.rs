@@ -3,15 +3,17 @@
 //! Rule: the subscriptions are read twice, once to check all of them and to find out what to wait for, and
 //! once more to report. So what is allocated depends on the open descriptors, never on the guest's count.
 
+use std::sync::Arc;
+
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::ioctl_fionread;
-use rustix::time::{ClockId, clock_gettime};
 
-use crate::clock::{clock_from_number, nanoseconds, timespec};
 use crate::context::Context;
+use crate::descriptor::Descriptor;
 use crate::errno::Errno;
 use crate::fd_table::FdTable;
 use crate::guest::GuestMemory;
+use crate::time::{Clock, Now, Waiting, timespec};
 use crate::types::{EVENT_SIZE_BYTES, Fd, GuestPtr, Rights};
 
 /// witx `poll_oneoff(in: ptr<subscription>, out: ptr<event>, nsubscriptions: size) -> nevents: size`.
@@ -22,7 +24,7 @@ use crate::types::{EVENT_SIZE_BYTES, Fd, GuestPtr, Rights};
 /// unknown kind, clock or flag. `NOTSUP`: a CPU time clock. `FAULT`: a pointer is out of bounds. Nothing
 /// is waited for when the call fails.
 pub fn poll_oneoff(
-    context: &mut Context,
+    context: &Context,
     memory: GuestMemory<'_>,
     subscriptions: GuestPtr,
     events: GuestPtr,
@@ -43,8 +45,8 @@ pub(crate) struct SubscriptionLayout {
 
 /// [`poll_oneoff`] on subscriptions that are laid out in some way.
 pub(crate) fn poll_subscriptions(
-    context: &mut Context,
-    mut memory: GuestMemory<'_>,
+    context: &Context,
+    memory: GuestMemory<'_>,
     layout: SubscriptionLayout,
     subscriptions: GuestPtr,
     events: GuestPtr,
@@ -58,42 +60,23 @@ pub(crate) fn poll_subscriptions(
     memory.check_wide(events, u64::from(count) * u64::from(EVENT_SIZE_BYTES))?;
     memory.check(nevents, 4)?;
     let list = SubscriptionList { start: subscriptions, count, layout };
-    let start = Now::read()?;
-    let mut wait = Wait::new(&context.fds);
+    let waiting = Waiting::begin(&context.clocks)?;
+    let start = waiting.start;
+    let mut wait = Wait::default();
     for index in 0..count {
-        wait.add(&context.fds, &list.get(&memory, index)?, start)?;
+        wait.add(&context.fds, &list.get(&memory, index)?, start);
     }
-    let now = wait.run(&context.fds, start)?;
+    let now = wait.run(&waiting)?;
     let mut written = 0;
     for index in 0..count {
         // The events may overlap what is still to be read. Then the guest gets what it asked for.
         let Ok(subscription) = list.get(&memory, index) else { continue };
-        if let Some(event) = wait.event(&context.fds, &subscription, start, now) {
+        if let Some(event) = wait.event(&subscription, start, now) {
             memory.write(GuestPtr(events.0 + written * EVENT_SIZE_BYTES), &event.bytes())?;
             written += 1;
         }
     }
     memory.write_u32(nevents, written)
-}
-
-/// The two clocks that can be waited for, in nanoseconds.
-#[derive(Clone, Copy)]
-struct Now {
-    realtime: u64,
-    monotonic: u64,
-}
-
-impl Now {
-    fn read() -> Result<Self, Errno> {
-        Ok(Self {
-            realtime: nanoseconds(clock_gettime(ClockId::Realtime))?,
-            monotonic: nanoseconds(clock_gettime(ClockId::Monotonic))?,
-        })
-    }
-
-    fn of(self, clock: ClockId) -> u64 {
-        if clock == ClockId::Realtime { self.realtime } else { self.monotonic }
-    }
 }
 
 /// A witx `subscription`.
@@ -103,7 +86,7 @@ struct Subscription {
 }
 
 enum Kind {
-    Clock { clock: ClockId, timeout: Timeout },
+    Clock { clock: Clock, timeout: Timeout },
     Read(Fd),
     Write(Fd),
 }
@@ -117,6 +100,9 @@ enum Timeout {
     At(u64),
 }
 
+/// Bytes of the longest `subscription` of any snapshot.
+const MAX_SUBSCRIPTION_SIZE_BYTES: usize = 56;
+
 struct SubscriptionList {
     start: GuestPtr,
     count: u32,
@@ -129,7 +115,8 @@ impl SubscriptionList {
     fn get(&self, memory: &GuestMemory<'_>, index: u32) -> Result<Subscription, Errno> {
         debug_assert!(index < self.count);
         let SubscriptionLayout { size_bytes, clock_offset } = self.layout;
-        let bytes = memory.bytes(GuestPtr(self.start.0 + index * size_bytes), size_bytes)?;
+        let mut bytes = [0; MAX_SUBSCRIPTION_SIZE_BYTES];
+        memory.read_into(GuestPtr(self.start.0 + index * size_bytes), &mut bytes[..size_bytes as usize])?;
         let word = |at: usize| {
             let mut word = [0; 8];
             word.copy_from_slice(&bytes[at..at + 8]);
@@ -150,8 +137,8 @@ impl SubscriptionList {
 
 fn clock_kind(id: u32, timeout: u64, flags: u16) -> Result<Kind, Errno> {
     const ABSTIME: u16 = 1;
-    let clock = clock_from_number(id)?;
-    if !matches!(clock, ClockId::Realtime | ClockId::Monotonic) {
+    let clock = Clock::from_number(id)?;
+    if !clock.passes_by_itself() {
         return Err(Errno::NotSup);
     }
     match flags {
@@ -162,7 +149,7 @@ fn clock_kind(id: u32, timeout: u64, flags: u16) -> Result<Kind, Errno> {
 }
 
 /// When a clock's subscription is due, on its own clock.
-fn deadline(clock: ClockId, timeout: Timeout, start: Now) -> u64 {
+fn deadline(clock: Clock, timeout: Timeout, start: Now) -> u64 {
     match timeout {
         Timeout::After(nanoseconds) => start.of(clock).saturating_add(nanoseconds),
         Timeout::At(nanoseconds) => nanoseconds,
@@ -170,10 +157,11 @@ fn deadline(clock: ClockId, timeout: Timeout, start: Now) -> u64 {
 }
 
 /// What all subscriptions together wait for.
+#[derive(Default)]
 struct Wait {
-    /// What is asked of each descriptor, by its number; afterwards, what the host answered.
-    interest: Vec<PollFlags>,
-    answers: Vec<PollFlags>,
+    /// The descriptors that are asked about, by their numbers. Each is held, for others may close it
+    /// meanwhile.
+    watched: Vec<Option<Watched>>,
     /// Earliest times on the two clocks.
     realtime: Option<u64>,
     monotonic: Option<u64>,
@@ -181,44 +169,58 @@ struct Wait {
     immediate: bool,
 }
 
-impl Wait {
-    fn new(fds: &FdTable) -> Self {
-        Self {
-            interest: vec![PollFlags::empty(); fds.len()],
-            answers: vec![PollFlags::empty(); fds.len()],
-            realtime: None,
-            monotonic: None,
-            immediate: false,
-        }
-    }
+struct Watched {
+    descriptor: Arc<Descriptor>,
+    /// What is asked; nothing of a file that is always ready.
+    interest: PollFlags,
+    /// What the host answered.
+    answer: PollFlags,
+}
 
-    fn add(&mut self, fds: &FdTable, subscription: &Subscription, start: Now) -> Result<(), Errno> {
+impl Wait {
+    fn add(&mut self, fds: &FdTable, subscription: &Subscription, start: Now) {
         let (fd, flags) = match subscription.kind {
             Kind::Clock { clock, timeout } => {
                 let due = deadline(clock, timeout, start);
                 let earliest =
-                    if clock == ClockId::Realtime { &mut self.realtime } else { &mut self.monotonic };
+                    if clock == Clock::Realtime { &mut self.realtime } else { &mut self.monotonic };
                 *earliest = Some(earliest.map_or(due, |other| other.min(due)));
-                return Ok(());
+                return;
             }
             Kind::Read(fd) => (fd, PollFlags::IN),
             Kind::Write(fd) => (fd, PollFlags::OUT),
         };
-        match (check_descriptor(fds, fd), self.interest.get_mut(fd.0 as usize)) {
-            (Ok(()), Some(interest)) if !is_embedded(fds, fd) => *interest |= flags,
-            // An error, or what is in memory: both are there at once.
-            _ => self.immediate = true,
+        let Some(watched) = self.watch(fds, fd).filter(|watched| watched.check().is_ok()) else {
+            // An error is there at once.
+            self.immediate = true;
+            return;
+        };
+        match watched.descriptor.served() {
+            Some(_) => self.immediate = true,
+            None => watched.interest |= flags,
         }
-        Ok(())
+    }
+
+    /// The descriptor of this number, if it is open.
+    fn watch(&mut self, fds: &FdTable, fd: Fd) -> Option<&mut Watched> {
+        let index = fd.0 as usize;
+        if self.watched.get(index).is_none_or(Option::is_none) {
+            let descriptor = fds.get(fd).ok()?;
+            // It is open, so the table is longer than its number.
+            self.watched.resize_with(self.watched.len().max(index + 1), || None);
+            let (interest, answer) = (PollFlags::empty(), PollFlags::empty());
+            self.watched[index] = Some(Watched { descriptor, interest, answer });
+        }
+        self.watched.get_mut(index)?.as_mut()
     }
 
     /// Waits until a descriptor is ready or a clock is due; answers the time then.
-    fn run(&mut self, fds: &FdTable, start: Now) -> Result<Now, Errno> {
-        let mut now = start;
+    fn run(&mut self, waiting: &Waiting<'_>) -> Result<Now, Errno> {
+        let mut now = waiting.start;
         loop {
             let left = if self.immediate { Some(0) } else { self.time_left(now) };
-            let ready = self.poll_once(fds, left)?;
-            now = Now::read()?;
+            let ready = self.poll_once(left)?;
+            now = waiting.now()?;
             if ready || self.immediate || self.time_left(now) == Some(0) {
                 return Ok(now);
             }
@@ -227,35 +229,36 @@ impl Wait {
 
     /// Nanoseconds until the first clock is due.
     fn time_left(&self, now: Now) -> Option<u64> {
-        let realtime = self.realtime.map(|due| due.saturating_sub(now.realtime));
-        let monotonic = self.monotonic.map(|due| due.saturating_sub(now.monotonic));
-        realtime.into_iter().chain(monotonic).min()
+        let left = |due: Option<u64>, clock| due.map(|due| due.saturating_sub(now.of(clock)));
+        let realtime = left(self.realtime, Clock::Realtime);
+        realtime.into_iter().chain(left(self.monotonic, Clock::Monotonic)).min()
     }
 
-    fn poll_once(&mut self, fds: &FdTable, time_left: Option<u64>) -> Result<bool, Errno> {
-        let mut numbers = Vec::new();
-        let mut host_fds = Vec::new();
-        for (number, interest) in self.interest.iter().enumerate() {
-            let descriptor = fds.get(Fd(number as u32)).ok().filter(|_| !interest.is_empty());
-            if let Some(file) = descriptor.and_then(|descriptor| descriptor.host().ok()) {
-                numbers.push(number);
-                host_fds.push(PollFd::from_borrowed_fd(file, *interest));
+    fn poll_once(&mut self, time_left: Option<u64>) -> Result<bool, Errno> {
+        let asked = self.watched.iter().flatten().filter(|watched| !watched.interest.is_empty());
+        // The borrowed descriptors must go before the answers are written.
+        let answers: Vec<PollFlags> = {
+            let host_fds = asked.map(|watched| {
+                Ok::<_, Errno>(PollFd::from_borrowed_fd(watched.descriptor.host()?, watched.interest))
+            });
+            let mut host_fds = host_fds.collect::<Result<Vec<_>, _>>()?;
+            match poll(&mut host_fds, time_left.map(timespec).as_ref()) {
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
             }
-        }
-        match poll(&mut host_fds, time_left.map(timespec).as_ref()) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
+            host_fds.iter().map(PollFd::revents).collect()
+        };
+        let asked = self.watched.iter_mut().flatten().filter(|watched| !watched.interest.is_empty());
         let mut is_ready = false;
-        for (number, host_fd) in numbers.into_iter().zip(&host_fds) {
-            self.answers[number] = host_fd.revents();
-            is_ready |= !host_fd.revents().is_empty();
+        for (watched, answer) in asked.zip(answers) {
+            watched.answer = answer;
+            is_ready |= !answer.is_empty();
         }
         Ok(is_ready)
     }
 
     /// What there is to report for a subscription.
-    fn event(&self, fds: &FdTable, subscription: &Subscription, start: Now, now: Now) -> Option<Event> {
+    fn event(&self, subscription: &Subscription, start: Now, now: Now) -> Option<Event> {
         let event = |kind: u8, error: Option<Errno>| Event {
             userdata: subscription.userdata,
             error,
@@ -271,35 +274,34 @@ impl Wait {
             Kind::Read(fd) => (fd, 1, PollFlags::IN),
             Kind::Write(fd) => (fd, 2, PollFlags::OUT),
         };
-        if let Err(error) = check_descriptor(fds, fd) {
-            return Some(event(kind, Some(error)));
-        }
-        let answer = if is_embedded(fds, fd) { flag } else { *self.answers.get(fd.0 as usize)? };
+        let watched = self.watched.get(fd.0 as usize).and_then(Option::as_ref);
+        let watched = match watched.ok_or(Errno::BadF).and_then(|watched| watched.check().map(|()| watched)) {
+            Ok(watched) => watched,
+            Err(error) => return Some(event(kind, Some(error))),
+        };
+        let answer = if watched.descriptor.served().is_some() { flag } else { watched.answer };
         // An error or a hangup makes both directions ready: the next call will not wait.
         let is_hangup = answer.contains(PollFlags::HUP);
         if !answer.intersects(flag | PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) {
             return None;
         }
-        let nbytes = if kind == 1 { readable_bytes(fds, fd) } else { 0 };
+        let nbytes = if kind == 1 { watched.readable_bytes() } else { 0 };
         Some(Event { nbytes, hangup: is_hangup, ..event(kind, None) })
     }
 }
 
-fn check_descriptor(fds: &FdTable, fd: Fd) -> Result<(), Errno> {
-    fds.file(fd, Rights::POLL_FD_READWRITE).map(drop)
-}
-
-/// Bytes that can be read without waiting, 0 where the host does not know.
-fn readable_bytes(fds: &FdTable, fd: Fd) -> u64 {
-    let Ok(descriptor) = fds.get(fd) else { return 0 };
-    match descriptor.embedded() {
-        Some(file) => file.left(),
-        None => descriptor.host().ok().and_then(|file| ioctl_fionread(file).ok()).unwrap_or(0),
+impl Watched {
+    fn check(&self) -> Result<(), Errno> {
+        self.descriptor.require_file(Rights::POLL_FD_READWRITE)
     }
-}
 
-fn is_embedded(fds: &FdTable, fd: Fd) -> bool {
-    fds.get(fd).is_ok_and(|descriptor| descriptor.embedded().is_some())
+    /// Bytes that can be read without waiting, 0 where the host does not know.
+    fn readable_bytes(&self) -> u64 {
+        match self.descriptor.served() {
+            Some(served) => served.left(),
+            None => self.descriptor.host().ok().and_then(|file| ioctl_fionread(file).ok()).unwrap_or(0),
+        }
+    }
 }
 
 /// A witx `event`.

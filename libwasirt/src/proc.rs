@@ -11,7 +11,7 @@ use crate::guest::GuestMemory;
 /// witx `proc_exit(rval: exitcode)`, does not return to the guest.
 ///
 /// Answers [`TrapCode::Exit`]; the status stands in slot 0, where the argument was.
-pub fn proc_exit(context: &mut Context, _memory: GuestMemory<'_>, status: u32) -> TrapCode {
+pub fn proc_exit(context: &Context, _memory: GuestMemory<'_>, status: u32) -> TrapCode {
     context.hint.print_if_due(status);
     TrapCode::Exit
 }
@@ -20,7 +20,7 @@ pub fn proc_exit(context: &mut Context, _memory: GuestMemory<'_>, status: u32) -
 ///
 /// `NOTSUP` always: a signal would reach the host's process, of which the guest is a part only.
 /// `INVAL`: no such signal (they are numbered 0 to 30).
-pub fn proc_raise(_context: &mut Context, _memory: GuestMemory<'_>, signal: u32) -> Result<(), Errno> {
+pub fn proc_raise(_context: &Context, _memory: GuestMemory<'_>, signal: u32) -> Result<(), Errno> {
     const LAST_SIGNAL: u32 = 30;
     Err(if signal > LAST_SIGNAL { Errno::Inval } else { Errno::NotSup })
 }

@@ -1,6 +1,4 @@
-//! `random_get`: bytes from the operating system's generator, straight into guest memory.
-
-use rustix::rand::{GetRandomFlags, getrandom};
+//! `random_get`: random bytes, from the operating system's generator straight into guest memory.
 
 use crate::context::Context;
 use crate::errno::Errno;
@@ -9,21 +7,13 @@ use crate::types::GuestPtr;
 
 /// witx `random_get(buf: ptr<u8>, buf_len: size)`.
 ///
-/// Fills all of `buf` with random bytes fit for keys. `FAULT`: `buf` is out of bounds; nothing was
-/// written. The host's error, if its generator fails.
+/// Fills all of `buf` with random bytes, fit for keys unless the host's program gives others. `FAULT`: `buf`
+/// is out of bounds; nothing was written. The host's error, if its generator fails.
 pub fn random_get(
-    _context: &mut Context,
-    mut memory: GuestMemory<'_>,
+    context: &Context,
+    memory: GuestMemory<'_>,
     buf: GuestPtr,
     buf_len: u32,
 ) -> Result<(), Errno> {
-    let mut rest = memory.bytes_mut(buf, buf_len)?;
-    while !rest.is_empty() {
-        match getrandom(&mut *rest, GetRandomFlags::empty()) {
-            Ok(filled) => rest = rest.get_mut(filled..).unwrap_or_default(),
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(())
+    context.entropy.fill(memory.buffer(buf, buf_len)?)
 }

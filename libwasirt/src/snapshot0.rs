@@ -22,7 +22,7 @@ const FILESTAT0_SIZE_BYTES: u32 = 56;
 /// `fd_seek(fd: fd, offset: filedelta, whence: whence) -> newoffset: filesize`, as
 /// [`fd::fd_seek`] but for the numbers of `whence`.
 pub fn fd_seek(
-    context: &mut Context,
+    context: &Context,
     memory: GuestMemory<'_>,
     fd: Fd,
     offset: u64,
@@ -40,8 +40,8 @@ pub fn fd_seek(
 
 /// `fd_filestat_get(fd: fd) -> buf: filestat`, as [`fd::fd_filestat_get`] but for the layout.
 pub fn fd_filestat_get(
-    context: &mut Context,
-    mut memory: GuestMemory<'_>,
+    context: &Context,
+    memory: GuestMemory<'_>,
     fd: Fd,
     buf: GuestPtr,
 ) -> Result<(), Errno> {
@@ -51,8 +51,8 @@ pub fn fd_filestat_get(
 /// `path_filestat_get(fd: fd, flags: lookupflags, path: string) -> buf: filestat`, as
 /// [`crate::path::path_filestat_get`] but for the layout.
 pub fn path_filestat_get(
-    context: &mut Context,
-    mut memory: GuestMemory<'_>,
+    context: &Context,
+    memory: GuestMemory<'_>,
     fd: Fd,
     flags: u32,
     path: GuestPtr,
@@ -66,7 +66,7 @@ pub fn path_filestat_get(
 /// `poll_oneoff(in: ptr<subscription>, out: ptr<event>, nsubscriptions: size) -> nevents: size`, as
 /// [`crate::poll::poll_oneoff`] but for the layout of a subscription.
 pub fn poll_oneoff(
-    context: &mut Context,
+    context: &Context,
     memory: GuestMemory<'_>,
     subscriptions: GuestPtr,
     events: GuestPtr,

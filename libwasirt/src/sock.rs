@@ -2,17 +2,19 @@
 //!
 //! Preview 1 cannot make or connect a socket: one is granted (`--tcplisten`), accepted, or a standard stream.
 
+use core::sync::atomic::AtomicBool;
 use std::mem::zeroed;
 use std::ptr::null_mut;
+use std::sync::Arc;
 
 use rustix::event::PollFlags;
 use rustix::fd::{AsFd, FromRawFd, OwnedFd};
 use rustix::net::{Shutdown, shutdown};
 
 use crate::context::Context;
+use crate::descriptor::{Descriptor, File, applicable_rights, file_type_of};
 use crate::errno::Errno;
 use crate::fd::transfer::transfer;
-use crate::fd_table::{Descriptor, File, applicable_rights, file_type_of};
 use crate::guest::{GuestBuffers, GuestMemory};
 use crate::types::{Fd, FdFlags, GuestPtr, Rights};
 
@@ -23,8 +25,8 @@ use crate::types::{Fd, FdFlags, GuestPtr, Rights};
 /// listening descriptor is `NONBLOCK`, and nobody is there. `FAULT`: `result` is out of bounds;
 /// `MFILE`: past `--max-fds`; no connection was taken.
 pub fn sock_accept(
-    context: &mut Context,
-    mut memory: GuestMemory<'_>,
+    context: &Context,
+    memory: GuestMemory<'_>,
     fd: Fd,
     flags: u32,
     result: GuestPtr,
@@ -34,18 +36,18 @@ pub fn sock_accept(
         return Err(Errno::Inval);
     }
     memory.check(result, 4)?;
-    context.fds.check_room()?;
+    let room = context.fds.room()?;
     let flags_of_new = libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
     // SAFETY: a null address says that nobody wants to know who connected.
-    let number = transfer(socket, PollFlags::IN, |file| unsafe {
+    let number = transfer(&socket, PollFlags::IN, |file| unsafe {
         libc::accept4(file, null_mut(), null_mut(), flags_of_new) as isize
     })?;
     // SAFETY: the number is a descriptor that the host just made, and nobody else's.
     let connection = unsafe { OwnedFd::from_raw_fd(number as i32) };
     let file_type = file_type_of(connection.as_fd())?;
     let rights = applicable_rights(file_type, connection.as_fd()).without(Rights::SOCK_ACCEPT);
-    let number = context.fds.insert(Descriptor {
-        nonblocking: flags != 0,
+    let number = room.insert(Descriptor {
+        nonblocking: AtomicBool::new(flags != 0),
         ..Descriptor::new(File::Owned(connection), file_type, rights)
     })?;
     memory.write_u32(result, number.0)
@@ -56,13 +58,13 @@ pub fn sock_accept(
 ///
 /// Receives into the buffers; `RECV_PEEK` leaves the data, `RECV_WAITALL` waits for all of it (with
 /// `RECV_PEEK` for some of it: what is left there cannot be waited for). Writes the
-/// number of bytes, and whether a datagram was cut off (`RECV_DATA_TRUNCATED`, 1). `BADF`: not open, or not for reading. `NOTSOCK`:
-/// not a socket. `INVAL`: unknown flag. `AGAIN`: `NONBLOCK`, and nothing is there. `FAULT`: a pointer is
-/// out of bounds; nothing was received.
+/// number of bytes, and whether a datagram was cut off (`RECV_DATA_TRUNCATED`, 1). `BADF`: not open, or not
+/// for reading. `NOTSOCK`: not a socket. `INVAL`: unknown flag. `AGAIN`: `NONBLOCK`, and nothing is there.
+/// `FAULT`: a pointer is out of bounds; nothing was received.
 #[expect(clippy::too_many_arguments, reason = "The signature is WASI's.")]
 pub fn sock_recv(
-    context: &mut Context,
-    mut memory: GuestMemory<'_>,
+    context: &Context,
+    memory: GuestMemory<'_>,
     fd: Fd,
     ri_data: GuestPtr,
     ri_data_len: u32,
@@ -80,15 +82,15 @@ pub fn sock_recv(
     memory.check(ro_datalen, 4)?;
     memory.check(ro_flags, 2)?;
     let mut buffers = memory.buffers(ri_data, ri_data_len)?;
-    let (mut received, mut truncated) = receive(socket, &buffers, host_flags)?;
+    let (mut received, mut truncated) = receive(&socket, &buffers, host_flags)?;
     // The host's sockets never wait, so it is we who wait for the rest.
-    while ri_flags == RECV_WAITALL && !socket.nonblocking && received.last > 0 {
+    while ri_flags == RECV_WAITALL && !socket.is_nonblocking() && received.last > 0 {
         buffers.advance(received.last.into());
         if buffers.size_bytes() == 0 {
             break;
         }
         // What is here already is not lost to an error that comes later: the next call meets it.
-        let Ok((more, is_cut)) = receive(socket, &buffers, host_flags) else { break };
+        let Ok((more, is_cut)) = receive(&socket, &buffers, host_flags) else { break };
         received = Received { total: received.total + more.last, last: more.last };
         truncated |= is_cut;
     }
@@ -123,8 +125,8 @@ fn receive(
 /// socket. `INVAL`: a flag, for there are none. `PIPE`: the other end is closed. `AGAIN`: `NONBLOCK`, and
 /// no room. `FAULT`: a pointer is out of bounds; nothing was sent.
 pub fn sock_send(
-    context: &mut Context,
-    mut memory: GuestMemory<'_>,
+    context: &Context,
+    memory: GuestMemory<'_>,
     fd: Fd,
     si_data: GuestPtr,
     si_data_len: u32,
@@ -142,7 +144,7 @@ pub fn sock_send(
     let host_flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
     // SAFETY: the message names checked guest memory, which the kernel only reads.
     let count =
-        transfer(socket, PollFlags::OUT, |file| unsafe { libc::sendmsg(file, &message, host_flags) })?;
+        transfer(&socket, PollFlags::OUT, |file| unsafe { libc::sendmsg(file, &message, host_flags) })?;
     memory.write_u32(so_datalen, count)
 }
 
@@ -150,7 +152,7 @@ pub fn sock_send(
 ///
 /// Ends receiving (1), sending (2) or both (3). `BADF`: not open. `NOTSOCK`: not a socket. `NOTCAPABLE`:
 /// no right to. `INVAL`: no or unknown flags. `NOTCONN`: not connected.
-pub fn sock_shutdown(context: &mut Context, _memory: GuestMemory<'_>, fd: Fd, how: u32) -> Result<(), Errno> {
+pub fn sock_shutdown(context: &Context, _memory: GuestMemory<'_>, fd: Fd, how: u32) -> Result<(), Errno> {
     let socket = socket(context, fd, Rights::SOCK_SHUTDOWN)?;
     let how = match how {
         1 => Shutdown::Read,
@@ -162,7 +164,7 @@ pub fn sock_shutdown(context: &mut Context, _memory: GuestMemory<'_>, fd: Fd, ho
 }
 
 /// The descriptor: `BADF` if it is not open, `NOTSOCK` if it is no socket, then as for a file.
-fn socket(context: &Context, fd: Fd, right: Rights) -> Result<&Descriptor, Errno> {
+fn socket(context: &Context, fd: Fd, right: Rights) -> Result<Arc<Descriptor>, Errno> {
     if !context.fds.get(fd)?.is_socket() {
         return Err(Errno::NotSock);
     }

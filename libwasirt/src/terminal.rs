@@ -4,7 +4,9 @@
 //! had typed, set the clipboard. So control characters become visible (`␛`) unless the user allowed them.
 //! Tab, newline and carriage return stay, for they only lay out text.
 
-use std::cell::RefCell;
+use std::sync::Mutex;
+
+use crate::lock::lock;
 
 /// Bytes of the guest that are filtered at a time: what is left is for the guest's next call.
 pub(crate) const MAX_FILTERED_BYTES: usize = 4096;
@@ -23,14 +25,14 @@ pub enum Escapes {
 #[derive(Debug, Default)]
 pub struct EscapeFilter {
     /// At most three bytes of a character whose rest has not come yet.
-    begun: RefCell<Vec<u8>>,
+    begun: Mutex<Vec<u8>>,
 }
 
 impl EscapeFilter {
     /// What a terminal may be sent for `bytes`. They need not be UTF-8, nor end where a character does: what
     /// is no character becomes U+FFFD, for a terminal could take a lone byte for a control character.
     pub fn filtered(&self, bytes: &[u8]) -> Vec<u8> {
-        let mut begun = self.begun.borrow_mut();
+        let mut begun = lock(&self.begun);
         begun.extend_from_slice(bytes);
         let mut output = Vec::with_capacity(begun.len());
         let mut rest = begun.as_slice();

@@ -59,7 +59,7 @@ extern "C" {
 #endif
 
 /* Version of all that follows; see w2n_compatible. */
-#define W2N_ABI_VERSION 2u
+#define W2N_ABI_VERSION 3u
 
 /* Traps: why a call ended. */
 #define W2N_TRAP_UNREACHABLE 1u
@@ -86,6 +86,7 @@ extern "C" {
 #define W2N_ERROR_ABI_VERSION 0x104u
 #define W2N_ERROR_INVALID_ARGUMENT 0x105u
 #define W2N_ERROR_IN_SIGNAL_HANDLER 0x106u
+#define W2N_ERROR_NO_WASI_CONTEXT 0x107u
 
 /* Kinds of imports and exports, as in the binary format of Wasm. */
 #define W2N_FUNC 0u
@@ -108,10 +109,12 @@ extern "C" {
 
 /* A module: constant data of its shared object. Opaque but for `api`. */
 typedef struct w2n_api w2n_api_t;
+typedef struct w2n_wasi_api w2n_wasi_api_t;
 typedef struct w2n_module {
     uint32_t abi_version;
     uint32_t flags;
     const w2n_api_t *api;
+    const w2n_wasi_api_t *wasi; /* or null if it imports nothing from WASI */
 } w2n_module_t;
 
 /* An instance, and a function in one. Opaque. */
@@ -218,8 +221,9 @@ typedef struct w2n_trap {
     uint32_t frame_count;   /* in `frames` */
     uint32_t total_frame_count;
     uint32_t message_len;
-    uint64_t fault_address; /* W2N_TRAP_MEMORY_OUT_OF_BOUNDS: first byte of the access, relative to the memory,
-                             * may be negative; with guard pages the first byte that could not be touched */
+    uint64_t fault_address; /* W2N_TRAP_MEMORY_OUT_OF_BOUNDS: first byte of the access, relative to the
+                             * memory, may be negative; with guard pages the first byte that could not be
+                             * touched */
     uint64_t access_length;
     uint64_t memory_length; /* bytes of the memory at the time */
     char message[W2N_MAX_TRAP_MESSAGE_BYTES]; /* not terminated */
@@ -231,7 +235,8 @@ struct w2n_api {
     uint32_t abi_version;
     uint32_t size;          /* of this table: later versions append */
 
-    /* What a module asks for and offers, in its own order. Status: W2N_ERROR_INVALID_ARGUMENT past the end. */
+    /* What a module asks for and offers, in its own order. Status: W2N_ERROR_INVALID_ARGUMENT past the
+     * end. */
     uint32_t (*import_count)(const w2n_module_t *module);
     uint32_t (*import_at)(const w2n_module_t *module, uint32_t index, w2n_import_info_t *info);
     uint32_t (*export_count)(const w2n_module_t *module);
@@ -283,18 +288,103 @@ struct w2n_api {
     uint32_t (*take_trap)(w2n_instance_t *instance, w2n_trap_t *trap);
 };
 
+/* WASI: what a module that imports from `wasi_snapshot_preview1` (or `wasi_unstable`) may use. The functions are
+ * linked into it; they work on a context, which the host makes and gives to the instances:
+ *
+ *     char why[256];
+ *     w2n_wasi_config_t config = {sizeof config};
+ *     config.streams[1].kind = W2N_WASI_STREAM_BYTES;
+ *     w2n_wasi_t *wasi = w2n_wasi_new(module, &config, why, sizeof why);
+ *     w2n_wasi_instantiate(module, NULL, 0, wasi, &instance, trap);
+ *
+ * `proc_exit` ends the call with W2N_TRAP_EXIT, not the process. A reactor's `_initialize` is called by the host, as
+ * a command's `_start` is. Instances of one context are used by one thread at a time. A host that has WASI functions
+ * of its own gives them as W2N_IMPORT_HOST_FUNC. */
+typedef struct w2n_wasi w2n_wasi_t;
+
+/* w2n_wasi_stream.kind */
+#define W2N_WASI_STREAM_NONE 0u       /* reading answers the end, what is written is dropped */
+#define W2N_WASI_STREAM_DESCRIPTOR 1u /* a descriptor of the host's, which it keeps open and closes itself */
+#define W2N_WASI_STREAM_BYTES 2u      /* input: bytes, which are copied; output: kept for w2n_wasi_take_output */
+#define W2N_WASI_STREAM_CALLBACK 3u   /* the host's function reads or writes */
+
+/* w2n_wasi_config.flags */
+#define W2N_WASI_ALLOW_ESCAPES 1u /* escape sequences reach a terminal as they are; made visible otherwise */
+
+/* Reads into, or writes from, `len` bytes: how many, 0 at the end, less than 0 for an error. */
+typedef int64_t (*w2n_wasi_stream_callback_t)(void *env, uint8_t *bytes, uint64_t len);
+/* The time of a clock (0 realtime, 1 monotonic, 2 process, 3 thread) in nanoseconds. */
+typedef uint64_t (*w2n_wasi_clock_callback_t)(void *env, uint32_t clock);
+/* Fills `len` bytes; 0, or anything else for an error. */
+typedef uint32_t (*w2n_wasi_random_callback_t)(void *env, uint8_t *bytes, uint64_t len);
+
+/* A standard stream. */
+typedef struct w2n_wasi_stream {
+    uint32_t kind;
+    int32_t descriptor;
+    w2n_bytes_t bytes;
+    w2n_wasi_stream_callback_t callback;
+    void *env;
+} w2n_wasi_stream_t;
+
+/* A directory. */
+typedef struct w2n_wasi_dir {
+    const char *host;
+    const char *guest;  /* the name that the guest sees, or null for the host's */
+    uint32_t read_only; /* 1 if nothing in it may be changed */
+    uint32_t reserved;
+} w2n_wasi_dir_t;
+
+/* What a guest gets: nothing, where all is zero but the size. */
+typedef struct w2n_wasi_config {
+    uint64_t size;                /* sizeof(w2n_wasi_config_t) */
+    const char *const *args;      /* the program's name first */
+    uint64_t arg_count;
+    const char *const *env;       /* KEY=VALUE */
+    uint64_t env_count;
+    const w2n_wasi_dir_t *dirs;
+    uint64_t dir_count;
+    w2n_wasi_stream_t streams[3]; /* standard input, output, error */
+    uint64_t max_fds;             /* descriptors open at a time; 0: no limit */
+    uint32_t flags;
+    uint32_t reserved;
+    w2n_wasi_clock_callback_t clock; /* or null for the machine's clocks */
+    void *clock_env;
+    w2n_wasi_random_callback_t random; /* or null for the machine's generator */
+    void *random_env;
+} w2n_wasi_config_t;
+
+/* The functions. */
+struct w2n_wasi_api {
+    uint32_t abi_version;
+    uint32_t size;          /* of this table: later versions append */
+
+    /* Makes a context; null after a failure, with the reason in `message`, not terminated, the rest of it 0. What the
+     * configuration points to is copied. */
+    w2n_wasi_t *(*make)(const w2n_wasi_config_t *config, char *message, uint64_t capacity);
+    /* Gives a context up: closes what the guest has open. Its instances are given up before. Status:
+     * W2N_ERROR_INVALID_ARGUMENT while a call is in it; it stays then. */
+    uint32_t (*discard)(w2n_wasi_t *wasi);
+    /* Takes what the guest has written to standard output (1) or error (2) where they are W2N_WASI_STREAM_BYTES:
+     * moves at most `capacity` bytes, answers how many there were. */
+    uint64_t (*take_output)(w2n_wasi_t *wasi, uint32_t stream, char *buffer, uint64_t capacity);
+    /* As w2n_api.instantiate; imports that are linked to WASI work on `wasi`. */
+    uint32_t (*instantiate)(const w2n_module_t *module, const w2n_import_t *imports, uint32_t import_count,
+                            w2n_wasi_t *wasi, w2n_instance_t **instance, w2n_trap_t *trap);
+};
+
 /* The same table by name, for C code that is linked with modules: `wasm2native app.wasm host.c -o app`.
  * A function that a module imports, `f` from `m` say, is the C function
  *
  *     int32_t m_f(w2n_instance_t *caller, int64_t parameter, double *second_result);
  *
- * typed as an export is (see above), or, where the C library has that name, `w2n_m__f`. It is not checked that
- * its type is the import's; messages about imports that are missing show the type. It cannot trap. */
+ * typed as an export is (see above), or, where the C library has that name, `w2n_m__f`. It is not checked
+ * that its type is the import's; messages about imports that are missing show the type. It cannot trap. */
 extern const w2n_api_t w2n_api;
 
-/* Whoever makes a module chooses what it imports, so a function is there for it only if the program offers it:
- * all functions of sources (.c, .cpp) and objects (.o) on the command line, unless they are static, hidden
- * or weak; of archives and shared libraries those with this word in front of them,
+/* Whoever makes a module chooses what it imports, so a function is there for it only if the program offers
+ * it: all functions of sources (.c, .cpp) and objects (.o) on the command line, unless they are static,
+ * hidden or weak; of archives and shared libraries those with this word in front of them,
  *
  *     W2N_EXPORT_TO_GUEST int32_t m_f(w2n_instance_t *caller) { ... }
  *
@@ -318,6 +408,33 @@ static inline void w2n_instance_drop(const w2n_module_t *module, w2n_instance_t 
     module->api->instance_drop(instance);
 }
 
+/* See w2n_wasi_api.make; null, without a reason, for a module that imports nothing from WASI. */
+static inline w2n_wasi_t *w2n_wasi_new(const w2n_module_t *module, const w2n_wasi_config_t *config, char *message,
+                                       uint64_t capacity) {
+    return module->wasi != NULL ? module->wasi->make(config, message, capacity) : NULL;
+}
+
+/* See w2n_wasi_api.discard. */
+static inline uint32_t w2n_wasi_delete(const w2n_module_t *module, w2n_wasi_t *wasi) {
+    return module->wasi != NULL ? module->wasi->discard(wasi) : 0;
+}
+
+/* See w2n_wasi_api.take_output. */
+static inline uint64_t w2n_wasi_take_output(const w2n_module_t *module, w2n_wasi_t *wasi, uint32_t stream,
+                                            char *buffer, uint64_t capacity) {
+    return module->wasi != NULL ? module->wasi->take_output(wasi, stream, buffer, capacity) : 0;
+}
+
+/* See w2n_wasi_api.instantiate; the context may be null for a module that imports nothing from WASI. */
+static inline uint32_t w2n_wasi_instantiate(const w2n_module_t *module, const w2n_import_t *imports,
+                                            uint32_t import_count, w2n_wasi_t *wasi, w2n_instance_t **instance,
+                                            w2n_trap_t *trap) {
+    if (module->wasi == NULL) {
+        return module->api->instantiate(module, imports, import_count, instance, trap);
+    }
+    return module->wasi->instantiate(module, imports, import_count, wasi, instance, trap);
+}
+
 /* Position of an import, or W2N_NONE. */
 static inline uint32_t w2n_find_import(const w2n_module_t *module, const char *from, const char *name) {
     w2n_import_info_t info;
@@ -338,8 +455,8 @@ static inline uint32_t w2n_get_export(const w2n_module_t *module, w2n_instance_t
 }
 
 /* Calls an exported function. See w2n_api.call. */
-static inline uint32_t w2n_call_export(const w2n_module_t *module, const w2n_extern_t *func, w2n_slot_t *slots,
-                                       uint32_t slot_count, w2n_trap_t *trap) {
+static inline uint32_t w2n_call_export(const w2n_module_t *module, const w2n_extern_t *func,
+                                       w2n_slot_t *slots, uint32_t slot_count, w2n_trap_t *trap) {
     const void *definition = func != NULL && func->kind == W2N_FUNC ? func->definition : NULL;
     return module->api->call((const w2n_func_t *)definition, slots, slot_count, trap);
 }

@@ -1,69 +1,70 @@
 //! Activations: calls from the host into Wasm that are under way, each on a Wasm stack of its own.
+//! (`nesting.rs` begins and ends them.)
 //!
 //! The rule: nothing here relies on calls ending in the reverse order of their beginning. A host may run
 //! on coroutines, which are suspended in host functions, copied away, resumed on another thread, or given
 //! up. So an activation is never kept on the host's stack, shares its Wasm stack with no other, and its
 //! memory is only ever used for activations again: what a stale pointer finds tells that it is stale.
 
-use alloc::boxed::Box;
-use core::cell::Cell;
-use core::ptr::null_mut;
+use core::cell::{Cell, UnsafeCell};
+use core::ops::Range;
+use core::ptr::{null, null_mut};
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
+use alloc::boxed::Box;
+
+use crate::handle::Instance;
 use crate::lock::Lock;
-use crate::stack::{Stack, approximate_stack_pointer};
-use crate::thread::Thread;
+use crate::stack::Stack;
+use crate::store::StoreId;
 
 /// Bytes below a stack pointer that compiled code may use without moving it.
 const RED_ZONE_BYTES: usize = 128;
 
-/// Least Wasm stack that an activation begins with.
-const MIN_STACK_BYTES: usize = 16 << 10;
+/// What tells threads apart: where one has its state. Nobody looks there.
+pub type ThreadId = *mut core::ffi::c_void;
 
-/// How deep calls of the host and of Wasm may nest. Each level costs three pages or so.
-const MAX_DEPTH: u32 = 4096;
-
-/// Stacks that a thread keeps for later.
-const MAX_FREE: usize = 128;
-
-/// What the frames of a host function take that calls Wasm again, on a stack of which we know nothing.
-const HOST_FUNCTION_BYTES: usize = 8 << 10;
-
-/// A call from the host into Wasm. Assembly reads and writes it.
+/// A call from the host into Wasm. Assembly reads and writes it. As its memory is only ever used for
+/// activations, a reference to one is always valid; whether it still is the same call, `epoch` tells.
 #[repr(C)]
 pub struct Activation {
     /// Host stack pointer to resume at; host functions run below it.
-    pub host_sp: usize,
+    pub host_sp: Cell<usize>,
     /// Wasm stack pointer at the last call of a host function.
-    pub wasm_sp: usize,
+    pub wasm_sp: Cell<usize>,
     /// Frame pointer at the last call of a host function.
-    pub wasm_fp: usize,
+    pub wasm_fp: Cell<usize>,
     /// The thread that it runs on, or last ran on; null in a free one.
-    pub thread: AtomicPtr<Thread>,
+    pub thread: AtomicPtr<core::ffi::c_void>,
     /// Counts returns of host functions, and ends: the same number means the same call of a host function.
+    /// Only the thread that it runs on writes it.
     pub epoch: AtomicU64,
-    /// The host's MXCSR, as it was at entry and as the last host function left it.
-    pub host_mxcsr: u32,
-    /// Where assembly puts MXCSR together.
-    pub mxcsr: u32,
+    /// The host's floating-point environment, as it was at entry and as the last host function left it.
+    pub host_mxcsr: Cell<u32>,
+    /// Where assembly puts the environment together.
+    pub mxcsr: Cell<u32>,
     /// Wasm stack pointer at entry: the end of this activation's frames.
-    pub entry_sp: usize,
+    pub entry_sp: Cell<usize>,
     /// The activation whose host function called this one.
-    pub caller: Caller,
+    pub caller: Cell<Caller>,
     /// What ended it, if something did.
-    pub record: TrapRecord,
+    pub record: Cell<TrapRecord>,
+    /// What was called; None only in a free one.
+    pub instance: Cell<Option<Instance>>,
+    /// The store of that.
+    pub store: Cell<StoreId>,
     /// Where its Wasm code runs. None only in a free one.
-    pub stack: Option<Stack>,
+    stack: UnsafeCell<Option<Stack>>,
     /// Bytes of Wasm stack that its callers take.
-    used_bytes: usize,
+    pub used_bytes: Cell<usize>,
     /// Number of its callers.
-    depth: u32,
+    pub depth: Cell<u32>,
     /// Stack pointer of the host where it was made.
-    begin_sp: usize,
+    pub begin_sp: Cell<usize>,
     /// The number of its frames and its callers', and the epoch in which they were counted.
     counted_frames: Cell<u32>,
     counted_epoch: Cell<u64>,
-    next_free: *mut Activation,
+    next_free: Cell<Option<&'static Activation>>,
 }
 
 /// Where and why an activation ended.
@@ -89,7 +90,8 @@ pub struct TrapRecord {
 }
 
 impl TrapRecord {
-    const EMPTY: Self = Self {
+    /// Nothing did.
+    pub const EMPTY: Self = Self {
         pc: 0,
         fp: 0,
         sp: 0,
@@ -103,43 +105,30 @@ impl TrapRecord {
 
 /// An activation that waited in a call of a host function, which may be over.
 #[derive(Clone, Copy)]
-pub struct Caller {
-    activation: *mut Activation,
-    epoch: u64,
-}
+pub struct Caller(Option<(&'static Activation, u64)>);
 
 impl Caller {
-    const NONE: Self = Self { activation: null_mut(), epoch: 0 };
+    /// None.
+    pub const NONE: Self = Self(None);
 
-    /// The activation, if it still waits in that call on the same thread.
-    pub fn waiting<'a>(self, thread: *mut Thread) -> Option<&'a Activation> {
-        if self.activation.is_null() {
-            return None;
-        }
-        // SAFETY: memory of activations is never used for anything else. Another thread may have it by
-        // now, so only the two atomics are looked at until it is known to be still here.
-        unsafe {
-            let (epoch, owner) = (&(*self.activation).epoch, &(*self.activation).thread);
-            let waits =
-                epoch.load(Ordering::Relaxed) == self.epoch && owner.load(Ordering::Relaxed) == thread;
-            waits.then(|| &*self.activation)
-        }
+    /// The activation, in the call in which it waits.
+    pub fn of(activation: &'static Activation) -> Self {
+        Self(Some((activation, activation.epoch.load(Ordering::Relaxed))))
+    }
+
+    /// The activation, if it still waits in that call on the same thread. Another thread may have it by now,
+    /// so only the two atomics are looked at until it is known to be still here.
+    pub fn waiting(self, thread: ThreadId) -> Option<&'static Activation> {
+        let (activation, epoch) = self.0?;
+        let waits = activation.epoch.load(Ordering::Relaxed) == epoch && activation.is_on(thread);
+        waits.then_some(activation)
     }
 }
 
-/// Why an activation could not be made.
-pub enum Refusal {
-    /// Host and Wasm call each other endlessly, or as good as.
-    TooDeep,
-    /// The system has no room for a stack.
-    OutOfMemory,
-}
-
 /// Activations that are not in use.
-#[repr(C)]
 pub struct FreeList {
-    first: *mut Activation,
-    len: usize,
+    first: Cell<Option<&'static Activation>>,
+    len: Cell<usize>,
 }
 
 // SAFETY: what is on a list belongs to whoever has the list.
@@ -148,79 +137,117 @@ unsafe impl Send for FreeList {}
 /// Those of threads that have ended, without stacks.
 static POOL: Lock<FreeList> = Lock::new(FreeList::new());
 
+/// Stacks that a thread keeps for later.
+const MAX_FREE: usize = 128;
+
 impl FreeList {
     /// None.
     pub const fn new() -> Self {
-        Self { first: null_mut(), len: 0 }
+        Self { first: Cell::new(None), len: Cell::new(0) }
     }
 
-    fn push(&mut self, activation: *mut Activation) {
-        // SAFETY: memory of activations is never freed, and this one is in nobody's use.
-        unsafe { (*activation).next_free = self.first };
-        self.first = activation;
-        self.len += 1;
+    fn push(&self, activation: &'static Activation) {
+        activation.next_free.set(self.first.replace(Some(activation)));
+        self.len.set(self.len.get() + 1);
     }
 
-    fn pop(&mut self) -> Option<*mut Activation> {
-        let first = self.first;
-        // SAFETY: as above.
-        self.first = unsafe { first.as_ref() }?.next_free;
-        self.len -= 1;
+    fn pop(&self) -> Option<&'static Activation> {
+        let first = self.first.get()?;
+        self.first.set(first.next_free.get());
+        self.len.set(self.len.get() - 1);
         Some(first)
     }
 
+    /// An activation that is in nobody's use, with a stack of that size. `None`: the system has no room.
+    pub fn take(&self, stack_bytes: usize) -> Option<&'static Activation> {
+        if let Some(activation) = self.pop() {
+            if activation.stack().is_some_and(|stack| stack.wanted_bytes() == stack_bytes) {
+                return Some(activation);
+            }
+            // A store with stacks of another size was here before.
+            activation.discard();
+        }
+        let stack = Stack::for_wasm(stack_bytes)?;
+        let pooled = POOL.lock().pop();
+        let activation = pooled.unwrap_or_else(|| Box::leak(Box::new(Activation::new())));
+        activation.set_stack(Some(stack));
+        Some(activation)
+    }
+
+    /// Takes back what [`Self::take`] gave.
+    pub fn give_back(&self, activation: &'static Activation) {
+        if self.len.get() < MAX_FREE {
+            self.push(activation);
+        } else {
+            activation.discard();
+        }
+    }
+
     /// Gives everything back: the stacks to the system, the rest to other threads.
-    pub fn drain(&mut self) {
+    pub fn drain(&self) {
         while let Some(activation) = self.pop() {
-            discard(activation);
+            activation.discard();
         }
     }
 }
 
-/// Gives the stack back to the system; other threads may use the rest.
-fn discard(activation: *mut Activation) {
-    // SAFETY: memory of activations is never freed, and this one is in nobody's use.
-    unsafe { (*activation).stack = None };
-    POOL.lock().push(activation);
-}
-
-/// An activation that is in nobody's use, with a stack.
-fn take(free: &mut FreeList) -> Option<*mut Activation> {
-    if let Some(activation) = free.pop() {
-        return Some(activation);
-    }
-    let stack = Stack::for_wasm()?;
-    let pooled = POOL.lock().pop();
-    let activation = pooled.unwrap_or_else(|| {
-        Box::into_raw(Box::new(Activation {
-            host_sp: 0,
-            wasm_sp: 0,
-            wasm_fp: 0,
+impl Activation {
+    const fn new() -> Self {
+        Self {
+            host_sp: Cell::new(0),
+            wasm_sp: Cell::new(0),
+            wasm_fp: Cell::new(0),
             thread: AtomicPtr::new(null_mut()),
             epoch: AtomicU64::new(0),
-            host_mxcsr: 0,
-            mxcsr: 0,
-            entry_sp: 0,
-            caller: Caller::NONE,
-            record: TrapRecord::EMPTY,
-            stack: None,
-            used_bytes: 0,
-            depth: 0,
-            begin_sp: 0,
+            host_mxcsr: Cell::new(0),
+            mxcsr: Cell::new(0),
+            entry_sp: Cell::new(0),
+            caller: Cell::new(Caller::NONE),
+            record: Cell::new(TrapRecord::EMPTY),
+            instance: Cell::new(None),
+            store: Cell::new(null()),
+            stack: UnsafeCell::new(None),
+            used_bytes: Cell::new(0),
+            depth: Cell::new(0),
+            begin_sp: Cell::new(0),
             counted_frames: Cell::new(0),
             counted_epoch: Cell::new(u64::MAX),
-            next_free: null_mut(),
-        }))
-    });
-    // SAFETY: as above.
-    unsafe { (*activation).stack = Some(stack) };
-    Some(activation)
-}
+            next_free: Cell::new(None),
+        }
+    }
 
-impl Activation {
+    /// Where its Wasm code runs.
+    pub fn stack(&self) -> Option<&Stack> {
+        // SAFETY: the stack changes only while the activation is in nobody's use.
+        unsafe { (*self.stack.get()).as_ref() }
+    }
+
+    /// Gives one that is in nobody's use a stack, or takes it away.
+    fn set_stack(&self, stack: Option<Stack>) {
+        // SAFETY: nobody runs or looks at the stack of an activation that was just taken from a list.
+        unsafe { *self.stack.get() = stack };
+    }
+
+    /// Gives the stack back to the system; other threads may use the rest.
+    pub fn discard(&'static self) {
+        self.set_stack(None);
+        POOL.lock().push(self);
+    }
+
+    /// Whether it runs on that thread, or did last.
+    pub fn is_on(&self, thread: ThreadId) -> bool {
+        self.thread.load(Ordering::Relaxed) == thread
+    }
+
+    /// A host function has returned, or all has ended.
+    pub fn next_epoch(&self) {
+        // No other thread writes it.
+        self.epoch.store(self.epoch.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+
     /// Addresses of its frames and what is left below them; empty in a free one.
-    pub fn stack_range(&self) -> core::ops::Range<usize> {
-        self.stack.as_ref().map_or(0..0, |stack| stack.lowest_open()..self.entry_sp)
+    pub fn stack_range(&self) -> Range<usize> {
+        self.stack().map_or(0..0, |stack| stack.lowest_open()..self.entry_sp.get())
     }
 
     /// How many frames it and its callers have while it waits for a host function, if they were counted.
@@ -236,91 +263,7 @@ impl Activation {
     }
 
     /// Bytes of Wasm stack that it and its callers take while it waits for a host function.
-    fn used_while_waiting(&self) -> usize {
-        self.used_bytes + (self.entry_sp - self.wasm_sp) + RED_ZONE_BYTES
-    }
-}
-
-/// Makes the calling thread's next activation, and makes it the innermost.
-pub fn begin(thread: &mut Thread) -> Result<*mut Activation, Refusal> {
-    let begin_sp = approximate_stack_pointer();
-    let caller = caller_of(thread, begin_sp);
-    let (used_bytes, depth) = caller.map_or((0, 0), |caller| (caller.used_while_waiting(), caller.depth + 1));
-    let is_too_deep = depth > 0 && (depth > MAX_DEPTH || !thread.host_stack_has_headroom(begin_sp));
-    let caller = match caller {
-        Some(caller) => Caller {
-            activation: core::ptr::from_ref(caller).cast_mut(),
-            epoch: caller.epoch.load(Ordering::Relaxed),
-        },
-        None => Caller::NONE,
-    };
-    if is_too_deep {
-        return Err(Refusal::TooDeep);
-    }
-    let activation = take(&mut thread.free).ok_or(Refusal::OutOfMemory)?;
-    // SAFETY: nobody else uses what was just taken.
-    let taken = unsafe { &mut *activation };
-    let usable = taken.stack.as_ref().map_or(0..0, Stack::usable);
-    // As if all stacks of nested calls were one: together they are as large as one.
-    if usable.len() < used_bytes + MIN_STACK_BYTES {
-        thread.free.push(activation);
-        return Err(Refusal::TooDeep);
-    }
-    taken.entry_sp = (usable.end - used_bytes) & !0xf;
-    (taken.wasm_sp, taken.wasm_fp) = (taken.entry_sp, 0);
-    taken.thread.store(thread, Ordering::Relaxed);
-    taken.caller = caller;
-    taken.record = TrapRecord::EMPTY;
-    (taken.used_bytes, taken.depth, taken.begin_sp) = (used_bytes, depth, begin_sp);
-    thread.activation = activation;
-    Ok(activation)
-}
-
-/// The activation whose host function calls Wasm again, as far as one can tell: a host function runs
-/// further down the same stack. If it is a coroutine instead, the new activation is only the worse for
-/// what the other one uses of its stack.
-fn caller_of<'a>(thread: &mut Thread, begin_sp: usize) -> Option<&'a Activation> {
-    let here = core::ptr::from_mut(thread);
-    if thread.activation.is_null() {
-        return None;
-    }
-    // SAFETY: memory of activations is never used for anything else; what is here is no other thread's.
-    let innermost = unsafe {
-        let owner = &(*thread.activation).thread;
-        (owner.load(Ordering::Relaxed) == here).then(|| &*thread.activation)
-    }?;
-    if begin_sp >= innermost.begin_sp.min(innermost.host_sp) {
-        return None;
-    }
-    let is_near = innermost.host_sp - begin_sp <= HOST_FUNCTION_BYTES;
-    (is_near || thread.host_stack_contains(begin_sp) && thread.host_stack_contains(innermost.host_sp))
-        .then_some(innermost)
-}
-
-/// Ends an activation. `thread` is the calling one, where it need not have begun; null if it has no state.
-///
-/// # Safety
-/// Its Wasm code never runs again.
-pub unsafe fn end(activation: *mut Activation, thread: *mut Thread) {
-    // SAFETY: the caller gives it up, and nobody else uses it.
-    let ended = unsafe { &mut *activation };
-    ended.epoch.fetch_add(1, Ordering::Relaxed);
-    ended.thread.store(null_mut(), Ordering::Relaxed);
-    if let Some(stack) = &mut ended.stack {
-        stack.close_reserve();
-    }
-    // SAFETY: the state of the calling thread.
-    let Some(thread) = (unsafe { thread.as_mut() }) else {
-        return discard(activation);
-    };
-    let caller = ended.caller;
-    thread.activation = match caller.waiting(thread) {
-        Some(_) => caller.activation,
-        None => null_mut(),
-    };
-    if thread.free.len < MAX_FREE {
-        thread.free.push(activation);
-    } else {
-        discard(activation);
+    pub fn used_while_waiting(&self) -> usize {
+        self.used_bytes.get() + (self.entry_sp.get() - self.wasm_sp.get()) + RED_ZONE_BYTES
     }
 }

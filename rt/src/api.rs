@@ -7,12 +7,18 @@ use core::ptr::null_mut;
 
 use w2n_abi::*;
 
-use crate::enter::{self, ArrayEntry};
-use crate::instance::{self, func_types, place, slice};
-use crate::table::{self, HostTable};
-use crate::text::{Text, bytes};
-use crate::types::Operand;
-use crate::{group, memory, reference, thread, trap, types};
+use crate::attach;
+use crate::descriptor::Module;
+use crate::external::{self, Definition, External, extern_ty, func_type as func_type_of};
+use crate::func::{Slots, TypedFunc};
+use crate::handle::{Func, Global, Instance};
+use crate::instance;
+use crate::memory::Memory;
+use crate::shared::elements;
+use crate::table::{Reference, Table};
+use crate::text::Text;
+use crate::trap::{self, Report};
+use crate::{group, reference, store, types};
 
 /// What [`ModuleDescriptor::api`] of every module points to.
 #[unsafe(no_mangle)]
@@ -46,80 +52,76 @@ pub static w2n_api: W2nApi = W2nApi {
 
 const INVALID: u32 = LinkError::InvalidArgument as u32;
 
-fn invalid(report: *mut W2nTrap, what: &[u8]) -> u32 {
-    trap::report_link_error(report, LinkError::InvalidArgument, what)
+/// The bytes that a host passes by address and length; `None` for null with a length.
+///
+/// # Safety
+/// As many bytes are there as it says, or it is null.
+unsafe fn host_slice<'a, T>(first: *const T, len: u64) -> Option<&'a [T]> {
+    let slice = HostBytes { ptr: first.cast_mut().cast(), len };
+    // SAFETY: the caller's.
+    (!first.is_null() || len == 0).then(|| unsafe { elements(&slice) })
 }
-
-const NO_BYTES: HostBytes = Slice { ptr: null_mut(), len: 0 };
 
 unsafe extern "C" fn import_count(module: *const HostModule) -> u32 {
     // SAFETY: the host passes a loaded module or null.
-    unsafe { module.as_ref() }.map_or(0, |module| module.imports.len as u32)
+    unsafe { Module::new(module) }.map_or(0, |module| module.imports().len() as u32)
 }
 
 unsafe extern "C" fn import_at(module: *const HostModule, index: u32, info: *mut W2nImportInfo) -> u32 {
-    // SAFETY: the host passes a loaded module and a place to write, or null.
-    unsafe {
-        let Some(module) = module.as_ref().filter(|_| !info.is_null()) else { return INVALID };
-        let imports = slice::<ImportDescriptor<HostPointer>>(&module.imports);
-        let Some(import) = imports.get(index as usize) else { return INVALID };
-        let ty = &import.ty;
-        info.write(W2nImportInfo {
-            module: import.module,
-            name: import.name,
-            kind: ty.kind,
-            ty: extern_ty(ty),
-            flags: ty.flags,
-            linked: u32::from(!import.linked.is_null()),
-            min: ty.min,
-            max: ty.max,
-            func_type: encoding(module, ty),
-        });
-    }
+    // SAFETY: the host passes a loaded module or null.
+    let Some(module) = unsafe { Module::new(module) }.filter(|_| !info.is_null()) else { return INVALID };
+    let Some(import) = module.imports().get(index as usize) else { return INVALID };
+    let ty = &import.ty;
+    let said = W2nImportInfo {
+        module: import.module,
+        name: import.name,
+        kind: ty.kind,
+        ty: extern_ty(ty),
+        flags: ty.flags,
+        linked: u32::from(!import.linked.is_null()),
+        min: ty.min,
+        max: ty.max,
+        func_type: func_type_of(module, ty),
+    };
+    // SAFETY: the host passes a place to write.
+    unsafe { info.write(said) };
     0
 }
 
 unsafe extern "C" fn export_count(module: *const HostModule) -> u32 {
     // SAFETY: the host passes a loaded module or null.
-    unsafe { module.as_ref() }.map_or(0, |module| module.exports.len as u32)
+    unsafe { Module::new(module) }.map_or(0, |module| module.exports().len() as u32)
 }
 
 unsafe extern "C" fn export_at(module: *const HostModule, index: u32, info: *mut W2nExportInfo) -> u32 {
-    // SAFETY: the host passes a loaded module and a place to write, or null.
-    unsafe {
-        let Some(module) = module.as_ref().filter(|_| !info.is_null()) else { return INVALID };
-        let exports = slice::<ExportDescriptor<HostPointer>>(&module.exports);
-        let Some(export) = exports.get(index as usize) else { return INVALID };
-        let ty = &export.ty;
-        info.write(W2nExportInfo {
-            name: export.name,
-            kind: ty.kind,
-            ty: extern_ty(ty),
-            flags: ty.flags,
-            index: export.index,
-            min: ty.min,
-            max: ty.max,
-            func_type: encoding(module, ty),
-        });
-    }
+    // SAFETY: the host passes a loaded module or null.
+    let Some(module) = unsafe { Module::new(module) }.filter(|_| !info.is_null()) else { return INVALID };
+    let Some(export) = module.exports().get(index as usize) else { return INVALID };
+    let ty = &export.ty;
+    let said = W2nExportInfo {
+        name: export.name,
+        kind: ty.kind,
+        ty: extern_ty(ty),
+        flags: ty.flags,
+        index: export.index,
+        min: ty.min,
+        max: ty.max,
+        func_type: func_type_of(module, ty),
+    };
+    // SAFETY: the host passes a place to write.
+    unsafe { info.write(said) };
     0
 }
 
-fn is_kind(kind: u32, expected: ExternKind) -> bool {
-    kind == extern_kind_number(expected)
+/// Whether the module was made for this runtime.
+pub fn fits(module: Module) -> bool {
+    let descriptor = module.descriptor();
+    descriptor.abi_version == ABI_VERSION && descriptor.api.cast_const() == (&raw const w2n_api).cast()
 }
 
-/// The value type of a table or global; a function's index into `types` means nothing to a host.
-fn extern_ty(ty: &ExternDescriptor) -> u32 {
-    if is_kind(ty.kind, ExternKind::Func) { 0 } else { ty.ty }
-}
-
-unsafe fn encoding(module: &HostModule, ty: &ExternDescriptor) -> HostBytes {
-    if !is_kind(ty.kind, ExternKind::Func) {
-        return NO_BYTES;
-    }
-    // SAFETY: the caller vouches for the module.
-    unsafe { func_types(module) }.get(ty.ty as usize).map_or(NO_BYTES, |ty| ty.encoding)
+/// Says that it was not.
+pub fn report_misfit(report: Report) -> u32 {
+    report.of_link_error(LinkError::AbiVersion, b"module and runtime do not match")
 }
 
 unsafe extern "C" fn instantiate(
@@ -129,32 +131,42 @@ unsafe extern "C" fn instantiate(
     out: *mut *mut HostInstance,
     report: *mut W2nTrap,
 ) -> u32 {
-    // SAFETY: the host passes a loaded module, as many imports as it says, and places to write, or null.
-    unsafe {
-        let (Some(module), Some(out)) = (module.as_ref(), out.as_mut()) else {
-            return invalid(report, b"null module or instance");
-        };
-        *out = null_mut();
-        let _in_runtime = match thread::leave_host() {
-            Ok(in_runtime) => in_runtime,
-            Err(why) => return trap::report_not_now(report, why),
-        };
-        if imports.is_null() && import_count > 0 {
-            return invalid(report, b"null imports");
+    // SAFETY: the host passes a loaded module and places to write, or null.
+    let (module, out, report) = unsafe { (Module::new(module), out.as_mut(), Report::new(report)) };
+    let (Some(module), Some(out)) = (module, out) else {
+        return report.of_invalid(b"null module or instance");
+    };
+    *out = null_mut();
+    let _in_runtime = match attach::leave_host() {
+        Ok(in_runtime) => in_runtime,
+        Err(why) => return report.of_refusal(why),
+    };
+    // SAFETY: the host passes as many imports as it says.
+    let Some(imports) = (unsafe { host_slice(imports, import_count.into()) }) else {
+        return report.of_invalid(b"null imports");
+    };
+    if imports.len() > module.imports().len() {
+        return report.of_invalid(b"more imports than the module has");
+    }
+    if !fits(module) {
+        return report_misfit(report);
+    }
+    // SAFETY: the imports are what the API asks for.
+    match unsafe { instance::instantiate(module, &store::default(), imports, report) } {
+        Ok(instance) => {
+            *out = instance.as_ptr();
+            0
         }
-        if u64::from(import_count) > module.imports.len {
-            return invalid(report, b"more imports than the module has");
-        }
-        let imports = HostBytes { ptr: imports.cast_mut().cast(), len: u64::from(import_count) };
-        instance::instantiate(module, slice(&imports), out, report)
+        Err(status) => status,
     }
 }
 
 unsafe extern "C" fn instance_drop(instance: *mut HostInstance) {
+    // SAFETY: the host holds the instance and gives it up, or passes null.
+    let instance = unsafe { Instance::new(instance) };
     // In a signal handler nothing can be freed: the instance stays.
-    if let (false, Ok(_in_runtime)) = (instance.is_null(), thread::leave_host()) {
-        // SAFETY: the host holds the instance and gives it up.
-        unsafe { group::release(instance) };
+    if let (Some(instance), Ok(_in_runtime)) = (instance, attach::leave_host()) {
+        group::release(instance);
     }
 }
 
@@ -164,71 +176,13 @@ unsafe extern "C" fn get_export(
     name_len: u64,
     out: *mut W2nExtern,
 ) -> u32 {
-    if instance.is_null() || out.is_null() || (name.is_null() && name_len > 0) {
-        return 0;
-    }
-    // SAFETY: the host passes a live instance, a name and a place to write.
-    unsafe {
-        match find_export(instance, bytes(&Slice { ptr: name.cast_mut().cast(), len: name_len })) {
-            Some(external) => {
-                out.write(external);
-                1
-            }
-            None => 0,
-        }
-    }
-}
-
-/// The export with this name.
-///
-/// # Safety
-/// The instance is alive.
-pub unsafe fn find_export(instance: *mut HostInstance, name: &[u8]) -> Option<W2nExtern> {
-    // SAFETY: the caller vouches for the instance; the exports are those of its module.
-    unsafe {
-        let exports = slice::<ExportDescriptor<HostPointer>>(&instance::descriptor(instance).exports);
-        let export = exports.iter().find(|export| bytes(&export.name) == name)?;
-        definition_of(instance, export)
-    }
-}
-
-/// What an instance exports at that place in the exports of its module.
-///
-/// # Safety
-/// The instance is alive.
-pub unsafe fn export_number(instance: *mut HostInstance, number: u32) -> Option<W2nExtern> {
-    // SAFETY: as in `find_export`.
-    unsafe {
-        let exports = slice::<ExportDescriptor<HostPointer>>(&instance::descriptor(instance).exports);
-        definition_of(instance, exports.get(number as usize)?)
-    }
-}
-
-unsafe fn definition_of(
-    instance: *mut HostInstance,
-    export: &ExportDescriptor<HostPointer>,
-) -> Option<W2nExtern> {
-    // SAFETY: the caller vouches for the instance; the descriptor says where each export is.
-    unsafe {
-        let ty = &export.ty;
-        let at = place::<core::ffi::c_void>(instance, ty.offset);
-        let definition = match ExternKind::from_code(ty.kind as u8)? {
-            ExternKind::Func => at,
-            ExternKind::Table => *at.cast::<HostPointer>(),
-            ExternKind::Memory => (*at.cast::<VmMemoryRef<HostPointer>>()).memory,
-            ExternKind::Global if export.indirect != 0 => *at.cast::<HostPointer>(),
-            ExternKind::Global => at,
-        };
-        Some(W2nExtern {
-            kind: ty.kind,
-            ty: extern_ty(ty),
-            flags: ty.flags,
-            ref_type: types::canonical_ref_type(ty.ref_type, instance::type_ids(instance)),
-            definition,
-            instance,
-            func_type: encoding(instance::descriptor(instance), ty),
-        })
-    }
+    // SAFETY: the host passes a live instance and a name, or null.
+    let (instance, name) = unsafe { (Instance::new(instance), host_slice(name, name_len)) };
+    let (Some(instance), Some(name), false) = (instance, name, out.is_null()) else { return 0 };
+    let Some(found) = external::find(instance, name) else { return 0 };
+    // SAFETY: the host passes a place to write.
+    unsafe { out.write(found) };
+    1
 }
 
 unsafe extern "C" fn call(
@@ -237,252 +191,190 @@ unsafe extern "C" fn call(
     slot_count: u32,
     report: *mut W2nTrap,
 ) -> u32 {
-    // SAFETY: the host passes a function of a live instance and as many slots as it says, or null.
-    unsafe {
-        let Some(func) = func.as_ref() else { return invalid(report, b"null function") };
-        let Some(ty) = type_of(func) else { return invalid(report, b"function of no known type") };
-        if slots_needed(bytes(&ty.encoding)) > slot_count as usize {
-            return invalid(report, b"a call needs a slot for each parameter, and for each result");
-        }
-        if slot_count > 0 && (slots.is_null() || !slots.is_aligned()) {
-            return invalid(report, b"slots that are null or not aligned to 16 bytes");
-        }
-        let _in_runtime = match thread::leave_host() {
-            Ok(in_runtime) => in_runtime,
-            Err(why) => return trap::report_not_now(report, why),
-        };
-        let instance = instance_of(func);
-        group::begin_call(instance);
-        let status = call_func(func, ty, slots, report);
-        group::end_call(instance);
-        status
+    // SAFETY: the host passes a function of a live instance and a place to write, or null.
+    let (func, report) = unsafe { (Func::new(func.cast_mut()), Report::new(report)) };
+    let Some(func) = func else { return report.of_invalid(b"null function") };
+    let Some(func) = TypedFunc::new(func) else { return report.of_invalid(b"function of no known type") };
+    if func.signature.slot_count > slot_count as usize {
+        return report.of_invalid(b"a call needs a slot for each parameter, and for each result");
     }
-}
-
-/// Calls a function of a live instance, of which `ty` is the type, with enough slots.
-///
-/// # Safety
-/// The caller vouches for the three.
-pub unsafe fn call_func(
-    func: &HostFuncRef,
-    ty: &FuncTypeDescriptor<HostPointer>,
-    slots: *mut ValueSlot,
-    report: *mut W2nTrap,
-) -> u32 {
-    // SAFETY: the caller vouches for function, type and slots.
-    unsafe {
-        if func.is_host != 0 {
-            return call_host_func(&*func.instance.cast(), slots, report);
-        }
-        if !reference::adopt_arguments(func.instance.cast(), ty, slots) {
-            return invalid(report, b"an argument that is no reference of the parameter's type");
-        }
-        if ty.array_entry.is_null() {
-            return invalid(report, b"a function that its module never gave away");
-        }
-        let entry = core::mem::transmute::<HostPointer, ArrayEntry>(ty.array_entry);
-        enter::enter(entry, func.code, func.instance, slots, report)
+    if slot_count > 0 && (slots.is_null() || !slots.is_aligned()) {
+        return report.of_invalid(b"slots that are null or not aligned to 16 bytes");
     }
-}
-
-/// A host function that an instance imports and exports again needs no way through Wasm.
-unsafe fn call_host_func(func: &VmHostFunc<HostPointer>, slots: *mut ValueSlot, report: *mut W2nTrap) -> u32 {
-    // SAFETY: the callback is what the host gave, called as it was promised.
-    unsafe {
-        let callback = core::mem::transmute::<HostPointer, HostCallback>(func.callback);
-        let code = thread::call_host(|| callback(func.env, func.caller.cast(), slots));
-        if code == 0 {
-            return 0;
-        }
-        let code = TrapCode::from_number(code).unwrap_or(TrapCode::HostError);
-        trap::report_in_host(report, code, thread::current().as_mut())
-    }
-}
-
-/// The instance that a function is of; for a host function, the one that imports it.
-///
-/// # Safety
-/// The instance is alive.
-pub unsafe fn instance_of(func: &HostFuncRef) -> *mut HostInstance {
-    match func.is_host {
-        0 => func.instance.cast(),
-        // SAFETY: the caller vouches for the function, and host functions say so of themselves.
-        _ => unsafe { (*func.instance.cast::<VmHostFunc<HostPointer>>()).caller.cast() },
-    }
-}
-
-/// The type of a function of a live instance, as its module describes it.
-///
-/// # Safety
-/// The caller vouches for the function.
-pub unsafe fn type_of<'a>(func: &HostFuncRef) -> Option<&'a FuncTypeDescriptor<HostPointer>> {
-    // SAFETY: the instance is alive; ids and types are arrays of the same length.
-    unsafe {
-        let instance = instance_of(func);
-        let types = func_types(instance::descriptor(instance));
-        types.get(instance::type_ids(instance).iter().position(|id| *id == func.type_id)?)
-    }
-}
-
-/// Slots for the parameters or the results of a type, whichever are more.
-fn slots_needed(encoding: &[u8]) -> usize {
-    encoding.split(|code| *code == FUNC_TYPE_SEPARATOR).map(<[u8]>::len).max().unwrap_or(0)
+    let _in_runtime = match attach::leave_host() {
+        Ok(in_runtime) => in_runtime,
+        Err(why) => return report.of_refusal(why),
+    };
+    // SAFETY: there are enough of them, says the host.
+    let slots = unsafe { Slots::new(slots, func.signature) };
+    group::begin_call(func.instance);
+    let status = reference::call(func, slots, report);
+    group::end_call(func.instance);
+    status
 }
 
 unsafe extern "C" fn func_type(func: *const HostFuncRef) -> HostBytes {
-    let Ok(_in_runtime) = thread::leave_host() else { return NO_BYTES };
+    let Ok(_in_runtime) = attach::leave_host() else { return types::host_bytes(&[]) };
     // SAFETY: the host passes a function of a live instance or null.
-    unsafe { func.as_ref() }.map_or(NO_BYTES, |func| types::encoding(func.type_id))
+    let func = unsafe { Func::new(func.cast_mut()) };
+    func.map_or(types::host_bytes(&[]), |func| types::encoding(func.get().type_id))
 }
 
-/// The definition of an extern of this kind.
-unsafe fn definition<'a, T>(external: *const W2nExtern, kind: ExternKind) -> Option<&'a mut T> {
-    // SAFETY: the host passes an extern that the API gave it, whose kind says what it is, or null.
-    unsafe {
-        let is_valid = |external: &&W2nExtern| is_kind(external.kind, kind) && !external.instance.is_null();
-        let external = external.as_ref().filter(is_valid)?;
-        external.definition.cast::<T>().as_mut()
+/// # Safety
+/// The host passes an extern that the API gave it, or null.
+unsafe fn external(external: *const W2nExtern) -> Option<External> {
+    // SAFETY: the caller's.
+    unsafe { external.as_ref().and_then(|external| External::new(external)) }
+}
+
+/// # Safety
+/// As for [`external`].
+unsafe fn memory_of(memory: *const W2nExtern) -> Option<Memory> {
+    // SAFETY: the caller's.
+    match unsafe { external(memory) }?.definition {
+        Definition::Memory(memory) => Some(memory),
+        _ => None,
     }
-}
-
-unsafe fn memory_of<'a>(memory: *const W2nExtern) -> Option<&'a mut HostMemory> {
-    // SAFETY: as in `definition`.
-    unsafe { definition(memory, ExternKind::Memory) }
 }
 
 unsafe extern "C" fn memory_data(memory: *const W2nExtern) -> *mut u8 {
-    // SAFETY: as in `definition`.
-    unsafe { memory_of(memory) }.map_or(null_mut(), |memory| memory.base.cast())
+    // SAFETY: the host passes an extern that the API gave it, or null.
+    unsafe { memory_of(memory) }.map_or(null_mut(), |memory| memory.vm().base.cast())
 }
 
 unsafe extern "C" fn memory_size(memory: *const W2nExtern) -> u64 {
-    // SAFETY: as in `definition`.
-    unsafe { memory_of(memory) }.map_or(0, |memory| memory.length_bytes)
+    // SAFETY: as in `memory_data`.
+    unsafe { memory_of(memory) }.map_or(0, |memory| memory.vm().length_bytes)
 }
 
 unsafe extern "C" fn memory_grow(memory: *const W2nExtern, delta_pages: u64) -> i64 {
-    let Ok(_in_runtime) = thread::leave_host() else { return -1 };
-    // SAFETY: as in `definition`.
-    unsafe { memory_of(memory) }
-        .and_then(|memory| memory::grow(memory, delta_pages))
-        .map_or(-1, |pages| pages as i64)
+    let Ok(_in_runtime) = attach::leave_host() else { return -1 };
+    // SAFETY: as in `memory_data`.
+    let memory = unsafe { memory_of(memory) };
+    memory.and_then(|memory| memory.grow(delta_pages)).map_or(-1, |pages| pages as i64)
 }
 
-unsafe fn table_of<'a>(table: *const W2nExtern) -> Option<&'a mut HostTable> {
-    // SAFETY: as in `definition`.
-    unsafe { definition(table, ExternKind::Table) }
+/// # Safety
+/// As for [`external`].
+unsafe fn table_of(table: *const W2nExtern) -> Option<(Table, External)> {
+    // SAFETY: the caller's.
+    let external = unsafe { external(table) }?;
+    match external.definition {
+        Definition::Table(table) => Some((table, external)),
+        _ => None,
+    }
 }
 
 unsafe extern "C" fn table_size(table: *const W2nExtern) -> u64 {
-    // SAFETY: as in `definition`.
-    unsafe { table_of(table) }.map_or(0, |table| table.length)
+    // SAFETY: the host passes an extern that the API gave it, or null.
+    unsafe { table_of(table) }.map_or(0, |(table, _)| table.vm().length)
 }
 
 unsafe extern "C" fn table_get(table: *const W2nExtern, index: u64, value: *mut ValueSlot) -> u32 {
-    // SAFETY: as in `definition`; the host passes a place to write.
-    unsafe {
-        let (Some(table), Some(value)) = (table_of(table), value.as_mut()) else { return INVALID };
-        let Some(reference) = table::get(table, index) else { return TrapCode::TableOutOfBounds as u32 };
-        value.bits = [reference as u64, 0];
-    }
+    // SAFETY: as in `table_size`; the host passes a place to write, or null.
+    let (table, value) = unsafe { (table_of(table), value.as_mut()) };
+    let (Some((table, _)), Some(value)) = (table, value) else { return INVALID };
+    let Some(reference) = table.element(index) else { return TrapCode::TableOutOfBounds as u32 };
+    value.bits = [reference as u64, 0];
     0
 }
 
+/// A reference that the host passes for a table or global, if that takes it.
+///
+/// # Safety
+/// As for [`Reference::new`].
+unsafe fn adopted(into: &External, value: ValueSlot) -> Option<Reference> {
+    // SAFETY: the caller's.
+    let reference = unsafe { Reference::new(value.bits[0] as HostPointer) };
+    reference::adopt(into.instance, into.operand(), reference).then_some(reference)
+}
+
 unsafe extern "C" fn table_set(table: *const W2nExtern, index: u64, value: *const ValueSlot) -> u32 {
-    let _in_runtime = match thread::leave_host() {
+    let _in_runtime = match attach::leave_host() {
         Ok(in_runtime) => in_runtime,
         Err(why) => return why.error() as u32,
     };
-    // SAFETY: as in `definition`; the host passes a reference of the element type.
-    unsafe {
-        let (Some(elements), Some(value)) = (table_of(table), value.as_ref()) else { return INVALID };
-        let reference = value.bits[0] as HostPointer;
-        if !adopt(table, elements.element_type, reference) {
+    // SAFETY: as in `table_size`; the host passes null or a reference of the element type.
+    let element = unsafe {
+        let (Some((table, external)), Some(value)) = (table_of(table), value.as_ref()) else {
             return INVALID;
-        }
-        table::fill(elements, index, reference, 1).map_or_else(|code| code as u32, |()| 0)
-    }
+        };
+        adopted(&external, *value).map(|reference| (table, reference))
+    };
+    let Some((table, reference)) = element else { return INVALID };
+    table.fill(index, reference, 1).map_or_else(|code| code as u32, |()| 0)
 }
 
 unsafe extern "C" fn table_grow(table: *const W2nExtern, delta: u64, value: *const ValueSlot) -> i64 {
-    let Ok(_in_runtime) = thread::leave_host() else { return -1 };
-    // SAFETY: as in `definition`; the host passes a reference of the element type.
-    unsafe {
-        let (Some(elements), Some(value)) = (table_of(table), value.as_ref()) else { return -1 };
-        let reference = value.bits[0] as HostPointer;
-        if !adopt(table, elements.element_type, reference) {
-            return -1;
-        }
-        table::grow(elements, reference, delta).map_or(-1, |length| length as i64)
+    let Ok(_in_runtime) = attach::leave_host() else { return -1 };
+    // SAFETY: as in `table_set`.
+    let element = unsafe {
+        let (Some((table, external)), Some(value)) = (table_of(table), value.as_ref()) else { return -1 };
+        adopted(&external, *value).map(|reference| (table, reference))
+    };
+    let grown = element.and_then(|(table, reference)| table.grow(reference, delta));
+    grown.map_or(-1, |length| length as i64)
+}
+
+/// # Safety
+/// As for [`external`].
+unsafe fn global_of(global: *const W2nExtern) -> Option<(Global, External)> {
+    // SAFETY: the caller's.
+    let external = unsafe { external(global) }?;
+    match external.definition {
+        Definition::Global(global) => Some((global, external)),
+        _ => None,
     }
 }
 
 unsafe extern "C" fn global_get(global: *const W2nExtern, value: *mut ValueSlot) -> u32 {
-    // SAFETY: as in `definition`; the host passes a place to write.
-    unsafe {
-        let Some(source) = definition::<ValueSlot>(global, ExternKind::Global) else { return INVALID };
-        let Some(value) = value.as_mut() else { return INVALID };
-        *value = *source;
-    }
+    // SAFETY: the host passes an extern that the API gave it and a place to write, or null.
+    let (global, value) = unsafe { (global_of(global), value.as_mut()) };
+    let (Some((global, _)), Some(value)) = (global, value) else { return INVALID };
+    *value = global.get();
     0
 }
 
 unsafe extern "C" fn global_set(global: *const W2nExtern, value: *const ValueSlot) -> u32 {
-    let _in_runtime = match thread::leave_host() {
+    let _in_runtime = match attach::leave_host() {
         Ok(in_runtime) => in_runtime,
         Err(why) => return why.error() as u32,
     };
-    // SAFETY: as in `definition`; the host passes a value of the global's type.
+    // SAFETY: as in `global_get`; the host passes a value of the global's type.
     unsafe {
-        let Some(target) = definition::<ValueSlot>(global, ExternKind::Global) else { return INVALID };
-        let Some(value) = value.as_ref().filter(|_| (*global).flags == 1) else { return INVALID };
-        if !adopt(global, (*global).ty, value.bits[0] as HostPointer) {
+        let (Some((global, external)), Some(value)) = (global_of(global), value.as_ref()) else {
+            return INVALID;
+        };
+        if external.flags != 1 || adopted(&external, *value).is_none() {
             return INVALID;
         }
-        *target = *value;
+        global.with(|global| *global = *value);
     }
     0
 }
 
-/// Whether the table or global `into`, of values of type `ty`, takes a value, which may be a reference.
-unsafe fn adopt(into: *const W2nExtern, ty: u32, reference: HostPointer) -> bool {
-    // SAFETY: the host passes an extern of a live instance, and null or a function of another.
-    unsafe {
-        reference::adopt((*into).instance, Operand { ty: ty as u8, ref_type: (*into).ref_type }, reference)
-    }
-}
-
 unsafe extern "C" fn trap_message(report: *const W2nTrap, buffer: *mut u8, capacity: u64) -> u64 {
     // SAFETY: the host passes a report that the API filled in and a buffer of `capacity` bytes, or null.
-    unsafe {
-        let Some(report) = report.as_ref() else { return 0 };
-        let mut empty = [];
+    let (report, buffer) = unsafe {
         let buffer: &mut [u8] = match buffer.is_null() || capacity == 0 {
-            true => &mut empty,
+            true => &mut [],
             false => core::slice::from_raw_parts_mut(buffer, capacity as usize),
         };
-        let mut text = Text::new(buffer);
-        trap::render(report, &mut text);
-        text.total_len() as u64
-    }
+        (report.as_ref(), buffer)
+    };
+    let Some(report) = report else { return 0 };
+    let mut text = Text::new(buffer);
+    trap::render(report, &mut text);
+    text.total_len() as u64
 }
 
 /// See [`W2nApi::host_error`].
 pub unsafe extern "C" fn host_error(message: *const u8, message_len: u64) -> u32 {
-    // SAFETY: the callback passes its words or null; the state is that of the calling thread.
-    unsafe {
-        if let Some(thread) = thread::current().as_mut().filter(|thread| thread.is_in_host()) {
-            thread.set_message(bytes(&Slice { ptr: message.cast_mut().cast(), len: message_len }));
-        }
-    }
-    TrapCode::HostError as u32
+    // SAFETY: the callback passes its words or null.
+    attach::host_error(unsafe { host_slice(message, message_len) }.unwrap_or(&[]))
 }
 
 /// See [`W2nApi::exit`].
 pub extern "C" fn exit(status: i32) -> u32 {
-    // SAFETY: the state of the calling thread, which nobody else uses.
-    if let Some(thread) = unsafe { thread::current().as_mut() }.filter(|thread| thread.is_in_host()) {
-        thread.set_exit_status(status);
-    }
-    TrapCode::Exit as u32
+    attach::exit(status)
 }

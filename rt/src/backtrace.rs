@@ -8,11 +8,13 @@ use core::mem::size_of;
 use core::ops::Range;
 use core::sync::atomic::Ordering;
 
-use w2n_abi::{HostModule, MAX_TRAP_FRAMES, NONE, TRAP_HAS_ADDRESS, TRAP_HAS_LENGTH, W2nFrame, W2nTrap};
+use w2n_abi::{MAX_TRAP_FRAMES, NONE, TRAP_HAS_ADDRESS, TRAP_HAS_LENGTH, W2nFrame, W2nTrap};
 
 use crate::activation::Activation;
-use crate::instance;
-use crate::pc_map::{self, Location, PcKind, Place};
+use crate::descriptor::Module;
+use crate::handle::Instance;
+use crate::pc_map::{Location, PcKind, Place};
+use crate::store::StoreId;
 
 /// Words above the stack pointer among which a leaf function of libc has its return address.
 const LEAF_SCAN_WORDS: usize = 16;
@@ -20,14 +22,11 @@ const LEAF_SCAN_WORDS: usize = 16;
 /// Return addresses whose frames are remembered: recursion brings the same ones a million times.
 const MAX_SEEN: usize = 64;
 
-/// Fills in the frames of a report.
-///
-/// # Safety
-/// The activation is the calling thread's innermost one, and its frames are still there.
-pub unsafe fn collect(activation: &Activation, report: &mut W2nTrap) {
-    let modules = instance::loaded_modules();
-    let mut walk = Walk { modules: &modules, seen: Vec::new(), report };
-    let record = &activation.record;
+/// Fills in the frames of a report of the activation, which has ended on this thread and not been given back.
+pub fn collect(activation: &Activation, report: &mut W2nTrap) {
+    let mut walk =
+        Walk { modules: modules_of(activation), store: activation.store.get(), seen: Vec::new(), report };
+    let record = activation.record.get();
     let own = activation.stack_range();
     if record.is_fault {
         walk.push_fault(record.pc, record.sp, &own);
@@ -38,8 +37,15 @@ pub unsafe fn collect(activation: &Activation, report: &mut W2nTrap) {
     walk.follow_callers(activation);
 }
 
+/// The modules whose code may run in it.
+fn modules_of(activation: &Activation) -> Vec<Module> {
+    activation.instance.get().map_or(Vec::new(), Instance::modules_beside)
+}
+
 struct Walk<'a> {
-    modules: &'a [*const HostModule],
+    /// Those of the store that the walk is in.
+    modules: Vec<Module>,
+    store: StoreId,
     /// Return addresses with their frames.
     seen: Vec<(usize, Vec<W2nFrame>)>,
     report: &'a mut W2nTrap,
@@ -99,7 +105,7 @@ impl Walk<'_> {
     fn follow_callers(&mut self, activation: &Activation) {
         let thread = activation.thread.load(Ordering::Relaxed);
         let mut callers = Vec::new();
-        let mut caller = activation.caller;
+        let mut caller = activation.caller.get();
         while let Some(outer) = caller.waiting(thread) {
             let is_full = self.report.frame_count as usize == MAX_TRAP_FRAMES;
             if let (true, Some(frames)) = (is_full, outer.counted_frames()) {
@@ -107,11 +113,20 @@ impl Walk<'_> {
                 break;
             }
             callers.push((outer, self.report.total_frame_count));
-            self.follow(outer.wasm_fp, &(outer.wasm_sp..outer.entry_sp));
-            caller = outer.caller;
+            self.enter_store(outer);
+            self.follow(outer.wasm_fp.get(), &(outer.wasm_sp.get()..outer.entry_sp.get()));
+            caller = outer.caller.get();
         }
         for (outer, frames_inside) in callers {
             outer.keep_counted_frames(self.report.total_frame_count - frames_inside);
+        }
+    }
+
+    /// A host function of one store may call into another.
+    fn enter_store(&mut self, activation: &Activation) {
+        if self.store != activation.store.get() {
+            self.store = activation.store.get();
+            self.modules = modules_of(activation);
         }
     }
 
@@ -148,23 +163,19 @@ impl Walk<'_> {
 
     /// Adapters and runtime functions are in no map. Where all modules have one, they are not worth a line.
     fn unmapped(&self, pc: usize) -> Vec<W2nFrame> {
-        // SAFETY: listed modules have live instances.
-        let has_map = |module: &*const HostModule| unsafe { !(**module).pc_map.is_null() };
-        if self.modules.iter().all(has_map) {
+        if self.modules.iter().all(|module| module.pc_map().is_some()) {
             return Vec::new();
         }
         Vec::from([W2nFrame { module: core::ptr::null(), pc: pc as u64, func_index: NONE, offset: NONE }])
     }
 
-    fn find(&self, pc: usize, kind: PcKind) -> Option<(*const HostModule, Location)> {
-        self.modules.iter().find_map(|&module| {
-            // SAFETY: listed modules have live instances; a map is constant data of its module.
-            unsafe { pc_map::find((*module).pc_map.cast(), pc, kind) }.map(|location| (module, location))
-        })
+    fn find(&self, pc: usize, kind: PcKind) -> Option<(Module, Location)> {
+        self.modules.iter().find_map(|&module| Some((module, module.pc_map()?.find(pc, kind)?)))
     }
 }
 
-fn frames(module: *const HostModule, pc: usize, location: &Location) -> Vec<W2nFrame> {
+fn frames(module: Module, pc: usize, location: &Location) -> Vec<W2nFrame> {
+    let module = module.descriptor();
     let frame =
         |&Place { func_index, offset }: &Place| W2nFrame { module, pc: pc as u64, func_index, offset };
     location.places.iter().map(frame).collect()

@@ -8,12 +8,11 @@ use alloc::boxed::Box;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, Ordering};
 
-use w2n_abi::HostModule;
-
-use crate::pc_map;
+use crate::lock::Lock;
+use crate::pc_map::PcMap;
 
 struct Entry {
-    module: *const HostModule,
+    map: PcMap,
     /// From the first function to the last one: other code may lie between.
     start: usize,
     end: usize,
@@ -21,30 +20,27 @@ struct Entry {
 }
 
 static ENTRIES: AtomicPtr<Entry> = AtomicPtr::new(null_mut());
+static WRITERS: Lock<()> = Lock::new(());
 
-/// Makes the code of a loaded module known. Called under a lock.
-pub fn insert(module: &HostModule) {
-    let first = ENTRIES.load(Ordering::Relaxed);
-    if entries(first).any(|entry| core::ptr::eq(entry.module, module)) {
+/// Makes the code of a loaded module known.
+pub fn insert(map: PcMap) {
+    let Some(range) = map.range() else { return };
+    let _writing = WRITERS.lock();
+    if entries().any(|entry| entry.start == range.start && entry.end == range.end) {
         return;
     }
-    // SAFETY: the map is that of a loaded module.
-    let Some(range) = (unsafe { pc_map::range(module.pc_map.cast()) }) else { return };
-    let entry = Entry { module, start: range.start, end: range.end, next: first };
+    let next = ENTRIES.load(Ordering::Relaxed);
+    let entry = Entry { map, start: range.start, end: range.end, next };
     ENTRIES.store(Box::into_raw(Box::new(entry)), Ordering::Release);
 }
 
 /// Whether compiled code lies at the address. Async-signal-safe.
 pub fn contains(address: usize) -> bool {
-    entries(ENTRIES.load(Ordering::Acquire)).any(|entry| {
-        let is_near = (entry.start..entry.end).contains(&address);
-        // SAFETY: the map is that of a loaded module.
-        is_near && unsafe { pc_map::covers((*entry.module).pc_map.cast(), address) }
-    })
+    entries().any(|entry| (entry.start..entry.end).contains(&address) && entry.map.covers(address))
 }
 
-fn entries(first: *mut Entry) -> impl Iterator<Item = &'static Entry> {
-    let mut next = first;
+fn entries() -> impl Iterator<Item = &'static Entry> {
+    let mut next = ENTRIES.load(Ordering::Acquire);
     core::iter::from_fn(move || {
         // SAFETY: entries are leaked boxes, complete before they are published.
         let current = unsafe { next.as_ref() }?;

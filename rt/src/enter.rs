@@ -8,17 +8,18 @@
 use core::mem::offset_of;
 use core::sync::atomic::Ordering;
 
-use w2n_abi::{HostPointer, LinkError, TrapCode, ValueSlot, VmHostFunc, W2nTrap};
+use w2n_abi::{HostInstance, HostPointer, LinkError, TrapCode, ValueSlot, VmHostFunc};
 
-use crate::activation::{self, Activation, Refusal, TrapRecord};
-use crate::thread::{self, InRuntime, Thread};
-use crate::trap;
+use crate::activation::{Activation, TrapRecord};
+use crate::attach;
+use crate::handle::Instance;
+use crate::nesting::{self, Refusal};
+use crate::thread::{InRuntime, Thread};
+use crate::trap::Report;
 
 #[cfg(target_arch = "x86_64")]
 #[path = "enter/x86_64.rs"]
 mod arch;
-
-pub use arch::{Registers, is_signal_frame, registers, resume_at, set_thread_word, thread_word, timestamp};
 
 const NO_STACK: &[u8] = b"no room for a stack";
 
@@ -50,7 +51,7 @@ const CALLER_OFFSET: usize = offset_of!(VmHostFunc<HostPointer>, caller);
 #[allow(improper_ctypes, reason = "assembly knows the offsets of the fields that it uses, see above")]
 unsafe extern "C" {
     fn w2n_enter(
-        activation: *mut Activation,
+        activation: &Activation,
         entry: ArrayEntry,
         code: HostPointer,
         instance: HostPointer,
@@ -61,91 +62,70 @@ unsafe extern "C" {
 
 /// Runs `entry(code, instance, slots)` on the Wasm stack. 0, or a status that `report` explains.
 ///
-/// # Safety
-/// The three belong together as the descriptor of a live instance says, and `slots` has the room
-/// that the function's type asks for. `report` is null or valid for writing.
+/// # Safety Entry and code belong together and to the instance, as the descriptor of its module says, and
+/// `slots` has the room that the function's type asks for.
 pub unsafe fn enter(
     entry: ArrayEntry,
     code: HostPointer,
-    instance: HostPointer,
+    instance: Instance,
     slots: *mut ValueSlot,
-    report: *mut W2nTrap,
+    report: Report,
 ) -> u32 {
-    // SAFETY: the state of the calling thread, which nobody else uses.
-    let Some(thread) = (unsafe { thread::current().as_mut() }) else {
-        return trap::report_link_error(report, LinkError::OutOfMemory, NO_STACK);
+    let Some(thread) = attach::current() else {
+        return report.of_link_error(LinkError::OutOfMemory, NO_STACK);
     };
     let _in_runtime = InRuntime::begin(thread);
-    thread.signal_stack.check();
-    let activation = match activation::begin(thread) {
+    thread.signal_stack().check();
+    let activation = match nesting::begin(thread, instance) {
         Ok(activation) => activation,
-        Err(Refusal::TooDeep) => return trap::report_without_frames(report, TrapCode::StackOverflow),
-        Err(Refusal::OutOfMemory) => {
-            return trap::report_link_error(report, LinkError::OutOfMemory, NO_STACK);
-        }
+        Err(Refusal::TooDeep) => return report.of_trap(TrapCode::StackOverflow, None),
+        Err(Refusal::OutOfMemory) => return report.of_link_error(LinkError::OutOfMemory, NO_STACK),
     };
-    // SAFETY: the activation was just made, its stack is mapped below `entry_sp`, and the caller vouches
-    // for the rest.
-    let code = unsafe {
-        let entry_sp = (*activation).entry_sp;
-        w2n_enter(activation, entry, code, instance, slots, entry_sp)
-    };
+    let stack_top = activation.entry_sp.get();
+    // SAFETY: the activation was just made, its stack is mapped below `stack_top`; the rest is as the caller
+    // says.
+    let code = unsafe { w2n_enter(activation, entry, code, instance.as_ptr().cast(), slots, stack_top) };
     // A coroutine may have been moved to another thread.
-    let thread = thread_word();
-    // SAFETY: the activation is over: assembly and signal handler are done with it. The state is that of
-    // the calling thread.
-    unsafe {
-        let status = if code == 0 { 0 } else { trap::report(report, code, &*activation, thread.as_mut()) };
-        activation::end(activation, thread);
-        status
-    }
+    let thread = Thread::existing();
+    let status = if code == 0 { 0 } else { report.of_activation(code, activation, thread) };
+    nesting::end(activation, thread);
+    status
 }
 
 /// Called by the assembly of `w2n_host_call`, on the host's stack, when the host function has returned on
 /// another thread than it was called on. 0, or the code of the trap that the call ends with.
-unsafe extern "C" fn adopt(activation: *mut Activation) -> u32 {
-    let thread = thread::current();
-    // SAFETY: the activation is the one that goes on here.
-    unsafe { (*activation).thread.store(thread, Ordering::Relaxed) };
-    // SAFETY: the state of the calling thread.
-    let Some(thread) = (unsafe { thread.as_mut() }) else { return TrapCode::HostError as u32 };
-    thread.signal_stack.check();
+extern "C" fn adopt(activation: &Activation) -> u32 {
+    let thread = attach::current();
+    activation.thread.store(thread.map_or(core::ptr::null_mut(), Thread::id), Ordering::Relaxed);
+    let Some(thread) = thread else { return TrapCode::HostError as u32 };
+    thread.signal_stack().check();
     0
 }
 
 /// Called by the assembly of `w2n_trap` and `w2n_host_call`, on the host's stack, with pc and fp
 /// recorded already. The code to resume with: host functions may answer any number.
-extern "C" fn record_trap(_activation: *mut Activation, code: u32) -> u32 {
+extern "C" fn record_trap(_activation: &Activation, code: u32) -> u32 {
     TrapCode::from_number(code).unwrap_or(TrapCode::HostError) as u32
 }
 
 /// Called by the assembly of `w2n_trap_memory`, as [`record_trap`].
-unsafe extern "C" fn record_memory_trap(
-    activation: *mut Activation,
-    instance: HostPointer,
+extern "C" fn record_memory_trap(
+    activation: &Activation,
+    instance: *mut HostInstance,
     memory: u32,
     address: u64,
     length: u64,
 ) -> u32 {
-    // SAFETY: the activation is the current one; compiled code passes its own instance and an index
-    // that validation has checked.
-    unsafe {
-        let memory = &*crate::instance::memory_at(instance.cast(), memory);
-        let record = &mut (*activation).record;
-        record.flags = w2n_abi::TRAP_HAS_ADDRESS | w2n_abi::TRAP_HAS_LENGTH;
-        record.fault_address = address;
-        record.access_length = length;
-        record.memory_length = memory.length_bytes;
+    // SAFETY: compiled code passes its own instance.
+    let memory = unsafe { Instance::new(instance) }.and_then(|instance| instance.memory(memory));
+    if let Some(memory) = memory {
+        activation.record.set(TrapRecord {
+            flags: w2n_abi::TRAP_HAS_ADDRESS | w2n_abi::TRAP_HAS_LENGTH,
+            fault_address: address,
+            access_length: length,
+            memory_length: memory.vm().length_bytes,
+            ..activation.record.get()
+        });
     }
     TrapCode::MemoryOutOfBounds as u32
-}
-
-/// The calling thread's state with the activation whose Wasm code it may be running: `None` while the host
-/// runs. Async-signal-safe.
-pub fn running() -> Option<(*mut Thread, *mut Activation)> {
-    let word = thread_word();
-    // SAFETY: the word is null or points to the calling thread's state.
-    let thread = unsafe { word.as_ref() }?;
-    let in_host = thread.in_host.load(Ordering::Relaxed) != 0;
-    (!in_host && !thread.activation.is_null()).then_some((word, thread.activation))
 }

@@ -5,128 +5,84 @@
 //! way. Instances whose instantiation failed stay members (what they wrote into shared tables stays
 //! callable), but are not counted, since the host never had them.
 
-use alloc::boxed::Box;
-use alloc::vec::Vec;
-
-use w2n_abi::HostInstance;
-
-use crate::instance::{self, owner};
+use crate::handle::{Group, Instance};
 use crate::lock::Lock;
-
-/// Instances that are linked, directly or not.
-pub struct Group {
-    members: Vec<*mut HostInstance>,
-    /// Members that the host holds.
-    held: usize,
-    /// Calls and instantiations that are under way. Only the thread that uses the group changes it.
-    calls: usize,
-}
+use crate::shared::Shared;
 
 /// Held while any group changes.
 static CHANGING: Lock<()> = Lock::new(());
 
-impl Group {
-    /// A group of one instance whose instantiation is under way: [`end_call`] ends it.
-    pub fn new(instance: *mut HostInstance) -> *mut Self {
-        Box::into_raw(Box::new(Self { members: Vec::from([instance]), held: 0, calls: 1 }))
-    }
+fn group_of(instance: Instance) -> Shared<Group> {
+    instance.owner().with(|owner| owner.group)
 }
 
 /// Makes one group of the two that the instances are in.
-///
-/// # Safety
-/// Both instances are alive.
-pub unsafe fn link(left: *mut HostInstance, right: *mut HostInstance) {
+pub fn link(left: Instance, right: Instance) {
     let _changing = CHANGING.lock();
-    // SAFETY: live instances have owners, owners have groups, and the lock is held.
-    unsafe {
-        let (mut into, mut from) = ((*owner(left)).group, (*owner(right)).group);
-        if into == from {
-            return;
-        }
-        if (*into).members.len() < (*from).members.len() {
-            (into, from) = (from, into);
-        }
-        let from = Box::from_raw(from);
-        (*into).held += from.held;
-        (*into).calls += from.calls;
-        for member in from.members {
-            (*owner(member)).group = into;
-            (*into).members.push(member);
-        }
+    let (mut into, mut from) = (group_of(left), group_of(right));
+    if into == from {
+        return;
     }
+    let size = |group: Shared<Group>| group.with(|group| group.members.len());
+    if size(into) < size(from) {
+        (into, from) = (from, into);
+    }
+    // SAFETY: a group is leaked when its first instance is allocated, and all that know it are its members.
+    let from = unsafe { from.reclaim() };
+    for member in &from.members {
+        member.owner().with(|owner| owner.group = into);
+    }
+    into.with(|into| {
+        into.held += from.held;
+        into.calls += from.calls;
+        into.members.extend(from.members);
+    });
 }
 
 /// The host now holds the instance.
-///
-/// # Safety
-/// The instance is alive.
-pub unsafe fn hold(instance: *mut HostInstance) {
+pub fn hold(instance: Instance) {
     let _changing = CHANGING.lock();
-    // SAFETY: as in `link`.
-    unsafe {
-        (*owner(instance)).is_held = true;
-        (*(*owner(instance)).group).held += 1;
-    }
+    instance.owner().with(|owner| owner.is_held = true);
+    group_of(instance).with(|group| group.held += 1);
 }
 
 /// The host gives the instance up. Giving it up twice, while others of the group are held, changes nothing.
-///
-/// # Safety
-/// The host held the instance.
-pub unsafe fn release(instance: *mut HostInstance) {
+pub fn release(instance: Instance) {
     let changing = CHANGING.lock();
-    // SAFETY: as in `link`.
-    unsafe {
-        let group = (*owner(instance)).group;
-        let was_held = core::mem::take(&mut (*owner(instance)).is_held);
-        (*group).held -= usize::from(was_held);
-        drop(changing);
-        free_unused(group);
-    }
+    let group = group_of(instance);
+    let was_held = instance.owner().with(|owner| core::mem::take(&mut owner.is_held));
+    group.with(|group| group.held -= usize::from(was_held));
+    drop(changing);
+    free_unused(group);
 }
 
 /// A call into the instance begins: until [`end_call`] the group stays, whatever host functions give up.
-///
-/// # Safety
-/// The instance is alive, and used by the calling thread alone.
-pub unsafe fn begin_call(instance: *mut HostInstance) {
-    // SAFETY: live instances have owners, owners have groups.
-    unsafe { (*(*owner(instance)).group).calls += 1 };
+pub fn begin_call(instance: Instance) {
+    group_of(instance).with(|group| group.calls += 1);
 }
 
 /// Whether a call into the group of the instance is under way.
-///
-/// # Safety
-/// As for [`begin_call`].
-pub unsafe fn is_in_call(instance: *mut HostInstance) -> bool {
-    // SAFETY: live instances have owners, owners have groups.
-    unsafe { (*(*owner(instance)).group).calls > 0 }
+pub fn is_in_call(instance: Instance) -> bool {
+    group_of(instance).with(|group| group.calls > 0)
 }
 
-/// The call has ended. The instance may be gone afterwards.
-///
-/// # Safety
-/// [`begin_call`] began it.
-pub unsafe fn end_call(instance: *mut HostInstance) {
-    // SAFETY: the call kept the instance alive; its group may be another one now.
-    unsafe {
-        let group = (*owner(instance)).group;
-        (*group).calls -= 1;
-        free_unused(group);
-    }
+/// The call that [`begin_call`] began has ended. The instance may be gone afterwards.
+pub fn end_call(instance: Instance) {
+    let group = group_of(instance);
+    group.with(|group| group.calls -= 1);
+    free_unused(group);
 }
 
 /// Frees a group that the host holds nothing of and that no call is in.
-unsafe fn free_unused(group: *mut Group) {
-    // SAFETY: the caller vouches for the group.
+fn free_unused(group: Shared<Group>) {
+    if group.with(|group| group.held > 0 || group.calls > 0) {
+        return;
+    }
+    // SAFETY: nobody can reach the group or its members any more: whoever has a reference to one of them is
+    // one, and the host has said that it uses none.
     unsafe {
-        if (*group).held > 0 || (*group).calls > 0 {
-            return;
-        }
-        // Nobody can reach the members any more.
-        for member in Box::from_raw(group).members {
-            instance::free(member);
+        for member in group.reclaim().members {
+            member.free();
         }
     }
 }

@@ -3,422 +3,187 @@
 //! The rule: everything that can be refused is checked before anything is written, and everything is
 //! in place before `initialize` runs, so that code of the instance never meets a half-made one.
 
-use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::ffi::c_void;
 use core::ptr::null_mut;
 
 use w2n_abi::*;
 
-use crate::api::w2n_api;
+use crate::descriptor::{Import, Module, func_ref_offsets};
 use crate::enter::{self, ArrayEntry};
-use crate::group::{self, Group};
-use crate::link::{self, Definition};
-use crate::lock::Lock;
-use crate::memory::{Bounds, Memory};
-use crate::reference::CheckedFunc;
-use crate::table::{HostTable, Table};
-use crate::{budget, code, reference, trap, types};
+use crate::external::Definition;
+use crate::func::HostFunc;
+use crate::handle::Instance;
+use crate::link::{self, Binding, Importer};
+use crate::memory::{Bounds, LinearMemory, Memory};
+use crate::store::Store;
+use crate::table::{OwnTable, Table};
+use crate::trap::Report;
+use crate::{group, reference};
 
-type HostFunc = VmHostFunc<HostPointer>;
-
-/// Runtime-private part of an instance.
-#[allow(clippy::vec_box, reason = "compiled code holds the addresses of what is in the boxes")]
-pub struct Owner {
-    /// Who is linked with it.
-    pub group: *mut Group,
-    /// Whether the host has it.
-    pub is_held: bool,
-    /// All memories, by index.
-    memories: Vec<*mut HostMemory>,
-    /// All tables, by index.
-    tables: Vec<*mut HostTable>,
-    own_memories: Vec<Box<Memory>>,
-    own_tables: Vec<Box<Table>>,
-    host_funcs: Vec<Box<HostFunc>>,
-    checked_funcs: Vec<Box<CheckedFunc>>,
-    element_values: Vec<Vec<HostPointer>>,
-    /// What ended the last call of a typed function, until it is taken; code 0 for nothing.
-    pub last_trap: W2nTrap,
-}
-
-struct LoadedModules(Vec<(*const HostModule, usize)>);
-// SAFETY: the pointers are only compared and, while their modules have instances, read.
-unsafe impl Send for LoadedModules {}
-
-/// Modules with the number of their instances, for backtraces.
-static LOADED: Lock<LoadedModules> = Lock::new(LoadedModules(Vec::new()));
-
-/// All modules that have an instance.
-pub fn loaded_modules() -> Vec<*const HostModule> {
-    LOADED.lock().0.iter().map(|(module, _)| *module).collect()
-}
-
-/// The elements of a descriptor's array.
+/// Makes an instance, or answers the status that the report explains.
 ///
 /// # Safety
-/// The slice comes from the descriptor of a loaded module, at a field that holds `T`.
-pub unsafe fn slice<'a, T>(slice: &HostBytes) -> &'a [T] {
-    if slice.len == 0 || slice.ptr.is_null() {
-        return &[];
-    }
-    // SAFETY: the caller vouches for it.
-    unsafe { core::slice::from_raw_parts(slice.ptr.cast(), slice.len as usize) }
-}
-
-/// The descriptor of an instance's module.
-///
-/// # Safety
-/// The instance is alive.
-pub unsafe fn descriptor<'a>(instance: *mut HostInstance) -> &'a HostModule {
-    // SAFETY: the caller vouches for the instance.
-    unsafe { &*(*instance).descriptor.cast() }
-}
-
-/// The private part of an instance.
-///
-/// # Safety
-/// The instance is alive.
-pub unsafe fn owner(instance: *mut HostInstance) -> *mut Owner {
-    // SAFETY: the caller vouches for the instance.
-    unsafe { (*instance).owner.cast() }
-}
-
-/// A memory of the instance.
-///
-/// # Safety
-/// The instance is alive and has a memory with this index.
-pub unsafe fn memory_at(instance: *mut HostInstance, index: u32) -> *mut HostMemory {
-    // SAFETY: the caller vouches for instance and index.
-    unsafe {
-        let owner = &*owner(instance);
-        *owner.memories.get_unchecked(index as usize)
-    }
-}
-
-/// A table of the instance.
-///
-/// # Safety
-/// The instance is alive and has a table with this index.
-pub unsafe fn table_at(instance: *mut HostInstance, index: u32) -> *mut HostTable {
-    // SAFETY: the caller vouches for instance and index.
-    unsafe {
-        let owner = &*owner(instance);
-        *owner.tables.get_unchecked(index as usize)
-    }
-}
-
-/// What is `offset` bytes into the instance.
-///
-/// # Safety
-/// The descriptor says that a `T` is there.
-pub unsafe fn place<T>(instance: *mut HostInstance, offset: u32) -> *mut T {
-    // SAFETY: the caller vouches for the offset.
-    unsafe { instance.byte_add(offset as usize).cast() }
-}
-
-/// What there was no room for, or the limit that was in the way.
-fn out_of_memory(what: &'static str) -> &'static str {
-    match budget::is_exceeded() {
-        true => "the module needs more than the limit of its memory (--max-memory, W2N_MAX_MEMORY)",
-        false => what,
-    }
-}
-
-/// Makes an instance. A status; `*out` is null unless it is 0.
-///
-/// # Safety
-/// The module is loaded, `imports` are as the API says, `report` is null or valid for writing.
+/// `imports` are as the API says: callbacks of their types, definitions of live instances.
 pub unsafe fn instantiate(
-    module: &HostModule,
+    module: Module,
+    store: &Arc<Store>,
     imports: &[W2nImport],
-    out: &mut *mut HostInstance,
-    report: *mut W2nTrap,
-) -> u32 {
-    *out = null_mut();
-    if module.abi_version != ABI_VERSION || module.api.cast_const() != (&raw const w2n_api).cast() {
-        return trap::report_link_error(report, LinkError::AbiVersion, b"module and runtime do not match");
-    }
-    // SAFETY: the caller vouches for the module.
-    let type_ids = unsafe { types::intern(func_types(module)) };
-    // SAFETY: the caller vouches for module and imports.
-    let definitions = match unsafe { link::resolve(module, &type_ids, imports) } {
-        Ok(definitions) => definitions,
-        Err(mismatch) => return mismatch.report(report),
+    report: Report,
+) -> Result<Instance, u32> {
+    let type_ids = store.modules().acquire(module).map_err(|flaw| damaged(report, flaw))?;
+    let importer = Importer { module, type_ids: &type_ids, store };
+    // SAFETY: the caller's.
+    let bindings = unsafe { importer.resolve(imports) }.map_err(|mismatch| {
+        store.modules().release(module);
+        mismatch.report(report)
+    })?;
+    let Some(instance) = Instance::allocate(module, store, Arc::clone(&type_ids)) else {
+        store.modules().release(module);
+        return Err(report.of_link_error(LinkError::OutOfMemory, b"no room for the instance"));
     };
-    // SAFETY: the definitions have been checked against the module.
-    let instance = match unsafe { allocate(module, &type_ids, &definitions) } {
-        Ok(instance) => instance,
-        Err(what) => {
-            let what = out_of_memory(what);
-            return trap::report_link_error(report, LinkError::OutOfMemory, what.as_bytes());
-        }
-    };
-    for definition in &definitions {
-        if let Definition::Extern(external) = definition {
-            // SAFETY: the host vouches for the instances it takes imports from.
-            unsafe { group::link(instance, external.instance) };
-        }
-    }
-    // SAFETY: the instance is complete but for what `initialize` does.
-    let status = unsafe {
-        let initialize = core::mem::transmute::<HostPointer, ArrayEntry>(module.initialize);
-        enter::enter(initialize, null_mut(), instance.cast(), null_mut(), report)
-    };
-    // SAFETY: the instance is alive; the host never sees it if it failed.
-    unsafe {
-        if status == 0 {
-            group::hold(instance);
-            *out = instance;
-        }
+    if let Err(what) = fill(instance, &importer, &bindings) {
+        // Nobody has seen the instance yet, and it is linked with nobody: that frees it.
         group::end_call(instance);
+        let what = if store.is_exceeded() { OVER_LIMIT } else { what };
+        return Err(report.of_link_error(LinkError::OutOfMemory, what.as_bytes()));
     }
-    status
+    for binding in &bindings {
+        if let Binding::External(external) = binding {
+            group::link(instance, external.instance);
+        }
+    }
+    // SAFETY: the descriptor has a function of this type there, which ignores its code and slots. The
+    // instance is complete but for what it does.
+    let status = unsafe {
+        let initialize = core::mem::transmute::<HostPointer, ArrayEntry>(module.descriptor().initialize);
+        enter::enter(initialize, null_mut(), instance, null_mut(), report)
+    };
+    if status == 0 {
+        group::hold(instance);
+    }
+    // The host never sees it if it failed.
+    group::end_call(instance);
+    if status == 0 { Ok(instance) } else { Err(status) }
+}
+
+const OVER_LIMIT: &str = "the module needs more than the limit of its memory (--max-memory, W2N_MAX_MEMORY)";
+
+fn damaged(report: Report, flaw: &str) -> u32 {
+    report.of_link_error_with(LinkError::AbiVersion, &|text| {
+        text.push(b": the description of the module is damaged: ");
+        text.push(flaw.as_bytes());
+    })
 }
 
 /// What the system has no room for.
 type Lacking = &'static str;
 
-/// The block of the instance with everything but what `initialize` does.
-unsafe fn allocate(
-    module: &HostModule,
-    type_ids: &[u32],
-    definitions: &[Definition],
-) -> Result<*mut HostInstance, Lacking> {
-    // SAFETY: the caller vouches for module and definitions.
-    unsafe {
-        let size = (module.instance_size as usize).max(size_of::<HostInstance>());
-        let instance = libc::calloc(1, size).cast::<HostInstance>();
-        if instance.is_null() {
-            return Err("no room for the instance");
-        }
-        let owner = Box::into_raw(Box::new(Owner {
-            group: null_mut(),
-            is_held: false,
-            memories: Vec::new(),
-            tables: Vec::new(),
-            own_memories: Vec::new(),
-            own_tables: Vec::new(),
-            host_funcs: Vec::new(),
-            checked_funcs: Vec::new(),
-            element_values: Vec::new(),
-            last_trap: W2nTrap::EMPTY,
-        }));
-        (*instance).descriptor = core::ptr::from_ref(module).cast_mut().cast();
-        (*instance).owner = owner.cast();
-        count_instance(module);
-        place::<u32>(instance, module.type_ids_offset)
-            .copy_from_nonoverlapping(type_ids.as_ptr(), type_ids.len());
-        fill_imports(module, instance, definitions, &mut *owner);
-        fill_func_refs(module, instance);
-        let filled = fill_memories(module, instance, &mut *owner)
-            .and_then(|()| fill_tables(module, instance, &mut *owner))
-            .and_then(|()| fill_segments(module, instance, &mut *owner));
-        if let Err(lacking) = filled {
-            free(instance);
-            return Err(lacking);
-        }
-        (*owner).group = Group::new(instance);
-        Ok(instance)
+/// Everything but what `initialize` does.
+fn fill(instance: Instance, importer: &Importer<'_>, bindings: &[Binding]) -> Result<(), Lacking> {
+    for (import, binding) in importer.module.imports().iter().zip(bindings) {
+        fill_import(instance, importer, import, binding);
     }
+    fill_func_refs(instance, importer);
+    fill_memories(instance, importer)?;
+    fill_tables(instance, importer)?;
+    fill_segments(instance, importer.module)
 }
 
-/// Gives back everything that an instance owns.
-///
-/// # Safety
-/// Nothing refers to the instance any more.
-pub unsafe fn free(instance: *mut HostInstance) {
-    // SAFETY: the caller vouches for it; `allocate` made both with these allocators.
-    unsafe {
-        uncount_instance(descriptor(instance));
-        drop(Box::from_raw(owner(instance)));
-        libc::free(instance.cast::<c_void>());
-    }
-}
-
-fn count_instance(module: &HostModule) {
-    let loaded = &mut LOADED.lock().0;
-    match loaded.iter_mut().find(|(known, _)| core::ptr::eq(*known, module)) {
-        Some((_, count)) => *count += 1,
-        None => {
-            loaded.push((module, 1));
-            code::insert(module);
-        }
-    }
-}
-
-fn uncount_instance(module: &HostModule) {
-    let loaded = &mut LOADED.lock().0;
-    if let Some(position) = loaded.iter().position(|(known, _)| core::ptr::eq(*known, module)) {
-        loaded[position].1 -= 1;
-        if loaded[position].1 == 0 {
-            loaded.swap_remove(position);
-        }
-    }
-}
-
-/// The types of a module.
-///
-/// # Safety
-/// The module is loaded.
-pub unsafe fn func_types<'a>(module: &HostModule) -> &'a [FuncTypeDescriptor<HostPointer>] {
-    // SAFETY: the caller vouches for the module.
-    unsafe { slice(&module.types) }
-}
-
-/// The canonical ids of the types of an instance's module.
-///
-/// # Safety
-/// The instance is alive, or has its type ids already.
-pub unsafe fn type_ids<'a>(instance: *mut HostInstance) -> &'a [u32] {
-    // SAFETY: the descriptor says where the ids are and how many.
-    unsafe {
-        let module = descriptor(instance);
-        core::slice::from_raw_parts(place::<u32>(instance, module.type_ids_offset), module.types.len as usize)
-    }
-}
-
-unsafe fn fill_imports(
-    module: &HostModule,
-    instance: *mut HostInstance,
-    definitions: &[Definition],
-    owner: &mut Owner,
-) {
-    // SAFETY: the descriptor says where each import goes, and `link` has checked what it is.
-    unsafe {
-        let imports = slice::<ImportDescriptor<HostPointer>>(&module.imports);
-        for (import, definition) in imports.iter().zip(definitions) {
-            let ty = &import.ty;
-            let external = match definition {
-                Definition::HostFunc { callback, env } => {
-                    let func_type = &func_types(module)[ty.ty as usize];
-                    let (callback, env) =
-                        reference::checked(*callback, *env, func_type, &mut owner.checked_funcs);
-                    let func = HostFunc { callback, env, caller: instance.cast() };
-                    owner.host_funcs.push(Box::new(func));
-                    let func = owner.host_funcs.last_mut().map_or(null_mut(), |func| &raw mut **func);
-                    *place::<HostFuncRef>(instance, ty.offset) = HostFuncRef {
-                        code: func_type.host_entry,
-                        instance: func.cast(),
-                        tail_code: null_mut(),
-                        type_id: type_ids(instance)[ty.ty as usize],
-                        is_host: 1,
-                    };
-                    continue;
-                }
-                Definition::Extern(external) => external,
+fn fill_import(instance: Instance, importer: &Importer<'_>, import: &Import, binding: &Binding) {
+    let ty = &import.ty;
+    let external = match binding {
+        Binding::External(external) => external,
+        Binding::HostFunc { callback, env } => {
+            let func_type = &importer.module.types()[ty.ty as usize];
+            let (callback, env) = reference::checked(instance, *callback, *env, func_type);
+            let func = instance.keep(HostFunc { callback, env, caller: instance.as_ptr().cast() });
+            let func = HostFuncRef {
+                code: func_type.host_entry,
+                instance: func.pointer(),
+                tail_code: null_mut(),
+                type_id: importer.type_ids[ty.ty as usize],
+                is_host: 1,
             };
-            match ExternKind::from_code(ty.kind as u8) {
-                Some(ExternKind::Func) => {
-                    let func = external.definition.cast::<HostFuncRef>().read();
-                    *place::<HostFuncRef>(instance, ty.offset) = func;
-                }
-                Some(ExternKind::Table) => {
-                    *place::<HostPointer>(instance, ty.offset) = external.definition;
-                    owner.tables.push(external.definition.cast());
-                }
-                Some(ExternKind::Memory) => {
-                    put_memory(instance, ty.offset, external.definition.cast(), owner)
-                }
-                Some(ExternKind::Global) => *place::<HostPointer>(instance, ty.offset) = external.definition,
-                None => {}
-            }
+            return instance.put(ty.offset, func);
         }
+    };
+    match external.definition {
+        Definition::Func(func) => instance.put(ty.offset, func.get()),
+        Definition::Table(table) => put_table(instance, ty.offset, table),
+        Definition::Memory(memory) => put_memory(instance, ty.offset, memory),
+        Definition::Global(global) => instance.put(ty.offset, global.pointer()),
     }
 }
 
-unsafe fn put_memory(instance: *mut HostInstance, offset: u32, memory: *mut HostMemory, owner: &mut Owner) {
-    // SAFETY: the caller vouches for offset and memory.
-    unsafe {
-        let reference = VmMemoryRef { base: (*memory).base, memory: memory.cast() };
-        *place::<VmMemoryRef<HostPointer>>(instance, offset) = reference;
-    }
-    owner.memories.push(memory);
+fn put_memory(instance: Instance, offset: u32, memory: Memory) {
+    let reference = VmMemoryRef { base: memory.vm().base, memory: memory.pointer() };
+    instance.put::<VmMemoryRef<HostPointer>>(offset, reference);
+    instance.owner().with(|owner| owner.memories.push(memory));
 }
 
-unsafe fn fill_func_refs(module: &HostModule, instance: *mut HostInstance) {
-    // SAFETY: the descriptor says where each reference goes.
-    unsafe {
-        for func in slice::<FuncRefDescriptor<HostPointer>>(&module.func_refs) {
-            *place::<HostFuncRef>(instance, func.offset) = HostFuncRef {
-                code: func.code,
-                instance: instance.cast(),
-                tail_code: func.tail_code,
-                type_id: type_ids(instance)[func.ty as usize],
-                is_host: 0,
-            };
-        }
+fn put_table(instance: Instance, offset: u32, table: Table) {
+    instance.put(offset, table.pointer());
+    instance.owner().with(|owner| owner.tables.push(table));
+}
+
+fn fill_func_refs(instance: Instance, importer: &Importer<'_>) {
+    for func in importer.module.func_refs() {
+        let reference = HostFuncRef {
+            code: func.code,
+            instance: instance.as_ptr().cast(),
+            tail_code: func.tail_code,
+            type_id: importer.type_ids[func.ty as usize],
+            is_host: 0,
+        };
+        instance.put(func.offset, reference);
     }
 }
 
-unsafe fn fill_memories(
-    module: &HostModule,
-    instance: *mut HostInstance,
-    owner: &mut Owner,
-) -> Result<(), Lacking> {
-    let bounds = link::bounds(module);
+fn fill_memories(instance: Instance, importer: &Importer<'_>) -> Result<(), Lacking> {
+    let bounds = link::bounds(importer.module);
     let lacking = match bounds {
         Bounds::Guard => {
             "no addresses for a memory: 8 GiB with guard pages, less with --bounds-checks=software"
         }
         Bounds::Software => "no addresses or no pages for a memory",
     };
-    // SAFETY: the descriptor says where each memory goes.
-    unsafe {
-        for memory in slice::<MemoryDescriptor>(&module.memories) {
-            let mut own = Memory::new(&memory.ty, bounds).ok_or(lacking)?;
-            put_memory(instance, memory.ty.offset, &raw mut own.vm, owner);
-            owner.own_memories.push(own);
-        }
+    for memory in importer.module.memories() {
+        let own = LinearMemory::new(&memory.ty, bounds, importer.store).ok_or(lacking)?;
+        let own = instance.keep(own);
+        own.announce();
+        put_memory(instance, memory.ty.offset, own);
     }
     Ok(())
 }
 
-unsafe fn fill_tables(
-    module: &HostModule,
-    instance: *mut HostInstance,
-    owner: &mut Owner,
-) -> Result<(), Lacking> {
-    // SAFETY: the descriptor says where each table goes.
-    unsafe {
-        for table in slice::<TableDescriptor>(&module.tables) {
-            let mut own = Table::new(&table.ty, type_ids(instance)).ok_or("no room for a table")?;
-            *place::<HostPointer>(instance, table.ty.offset) = (&raw mut own.vm).cast();
-            owner.tables.push(&raw mut own.vm);
-            owner.own_tables.push(own);
-        }
+fn fill_tables(instance: Instance, importer: &Importer<'_>) -> Result<(), Lacking> {
+    for table in importer.module.tables() {
+        let own = OwnTable::new(&table.ty, importer.type_ids, importer.store).ok_or("no room for a table")?;
+        put_table(instance, table.ty.offset, instance.keep(own));
     }
     Ok(())
 }
 
-unsafe fn fill_segments(
-    module: &HostModule,
-    instance: *mut HostInstance,
-    owner: &mut Owner,
-) -> Result<(), Lacking> {
-    // SAFETY: the descriptor says where each segment goes and what it refers to.
-    unsafe {
-        for segment in slice::<DataSegmentDescriptor<HostPointer>>(&module.data_segments) {
-            *place(instance, segment.offset) =
-                VmDataSegment { data: segment.bytes.ptr, length: segment.bytes.len };
+fn fill_segments(instance: Instance, module: Module) -> Result<(), Lacking> {
+    for segment in module.data_segments() {
+        let filled = VmDataSegment { data: segment.bytes.ptr, length: segment.bytes.len };
+        instance.put::<VmDataSegment<HostPointer>>(segment.offset, filled);
+    }
+    for segment in module.element_segments() {
+        let length = segment.func_ref_offsets.len;
+        let mut values = Vec::<HostPointer>::new();
+        let room = values.try_reserve_exact(length as usize);
+        room.map_err(|_| "no room for an element segment")?;
+        if segment.func_ref_offsets.ptr.is_null() {
+            values.resize(length as usize, null_mut());
         }
-        for segment in slice::<ElementSegmentDescriptor<HostPointer>>(&module.element_segments) {
-            let offsets = &segment.func_ref_offsets;
-            let mut values = Vec::<HostPointer>::new();
-            let room = values.try_reserve_exact(offsets.len as usize);
-            room.map_err(|_| "no room for an element segment")?;
-            if offsets.ptr.is_null() {
-                values.resize(offsets.len as usize, null_mut());
-            }
-            values.extend(
-                slice::<u32>(offsets).iter().map(|&offset| {
-                    if offset == NONE { null_mut() } else { place::<c_void>(instance, offset) }
-                }),
-            );
-            *place(instance, segment.offset) =
-                VmElementSegment::<HostPointer> { values: values.as_mut_ptr().cast(), length: offsets.len };
-            owner.element_values.push(values);
-        }
+        values.extend(func_ref_offsets(segment).iter().map(|&offset| match offset {
+            NONE => null_mut(),
+            offset => instance.place::<HostFuncRef>(offset).pointer(),
+        }));
+        let values = instance.keep(values).with(|values| values.as_mut_ptr());
+        instance.put(segment.offset, VmElementSegment::<HostPointer> { values: values.cast(), length });
     }
     Ok(())
 }

@@ -1,16 +1,22 @@
 //! The runtime linked into every program: memories, tables, traps, and the way into compiled code.
 //!
-//! In the order in which a program meets them:
+//! The files in the order in which each uses only those before it (`tests/tests/tidy/layers.rs` holds it):
 //!
-//! 1. [`start`]: `main` of an executable, `streams`, `variables`: what it was started with, `policy`: what a
-//!    run makes of the limits that were baked in; [`api`]: the same for hosts that load modules.
-//! 2. `link`: are these imports what the module asks for? `types`: when are two function types equal?
-//! 3. `instance`: allocates what the descriptor describes; `group`: who keeps whom alive.
-//! 4. `enter`, `activation`, `stack`, `thread`: onto a Wasm stack and back, and out to host functions.
-//! 5. `memory`, `table`, `segment`: what compiled code calls; listed in `runtime`; `budget`: how much of it.
-//!    `loop_check`: loops that are run twice.
-//! 6. `signal`, `fault`, `code`, `deadline`, `trap`, `backtrace`, `pc_map`, `text`: what happens when something
-//!    goes wrong.
+//! 1. `sys`: the platform. `lock`, `text`, `shared`: a mutex, words, things at fixed addresses. `variables`:
+//!    the environment.
+//! 2. `pc_map`, `code`, `descriptor`, `types`, `modules`: what is known of compiled modules, and checked of
+//!    them.
+//! 3. `store`: what instances live in. `policy`: what a run makes of its limits. `registry`, `memory`,
+//!    `table`: what instances have.
+//! 4. `handle`: instances, and what hangs off them.
+//! 5. `stack`, `activation`, `signal_stack`, `thread`, `nesting`: calls that are under way.
+//! 6. `fault`, `attach`, `backtrace`, `trap`, `deadline`: what happens when something goes wrong.
+//! 7. `enter`, `func`, `group`, `reference`: onto a Wasm stack and back, who keeps whom alive, and what is
+//!    passed on.
+//! 8. `external`, `link`, `instance`: are these imports what the module asks for? Then an instance is filled
+//!    in.
+//! 9. The edges: `builtins` and `loop_check`, which compiled code calls, listed in [`runtime`]; `export` and
+//!    [`api`], which hosts call; [`start`], the `main` of an executable.
 //!
 //! The rule: nothing here computes an offset into an instance; all of them come from the descriptor.
 #![no_std]
@@ -22,29 +28,37 @@ extern crate alloc;
 
 mod activation;
 pub mod api;
+mod attach;
 mod backtrace;
-mod budget;
+mod builtins;
 mod code;
 mod deadline;
+mod descriptor;
 mod enter;
 mod export;
+mod external;
 mod fault;
+mod func;
 mod group;
+mod handle;
 mod instance;
 mod link;
 mod lock;
 mod loop_check;
 mod memory;
+mod modules;
+mod nesting;
 mod pc_map;
 mod policy;
 mod reference;
 mod registry;
 pub mod runtime;
-mod segment;
-mod signal;
+mod shared;
+mod signal_stack;
 mod stack;
 pub mod start;
-mod streams;
+mod store;
+mod sys;
 mod table;
 mod text;
 mod thread;
@@ -53,3 +67,7 @@ mod types;
 mod variables;
 
 pub use api::{exit, host_error};
+
+#[cfg(test)]
+#[path = "tests/stores.rs"]
+mod stores;

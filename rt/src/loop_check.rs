@@ -1,16 +1,16 @@
 //! Loops that are run twice, as they were and as the optimiser has changed them (`-C check-loops=1`).
 //!
-//! Compiled code calls `begin`, runs the loop as it was, calls `swap`, runs the other, and calls `end`; each store
-//! of either announces itself before it happens. The rule: whatever either loop has stored to is compared, so
-//! what the first stored and the second did not is a difference like any other.
+//! Compiled code calls `begin`, runs the loop as it was, calls `swap`, runs the other, and calls `end`; each
+//! store of either announces itself before it happens. The rule: whatever either loop has stored to is
+//! compared, so what the first stored and the second did not is a difference like any other.
 
-use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use core::ptr::null_mut;
 
 use w2n_abi::{HostPointer, TrapCode};
 
-use crate::thread;
+use crate::shared::Shared;
+use crate::thread::wasm_stack_has_headroom;
 
 /// Bytes that are kept together.
 const LINE_BYTES: usize = 64;
@@ -38,18 +38,30 @@ impl Line {
     }
 }
 
-impl LoopCheck {
-    /// Remembers what is at `address` before it is stored to for the first time.
-    ///
+/// Bytes that stay where they are, of a memory that is not freed while a loop runs.
+#[derive(Clone, Copy)]
+struct Bytes {
+    start: usize,
+    len: usize,
+}
+
+impl Bytes {
     /// # Safety
-    /// The bytes can be read.
-    unsafe fn note(&mut self, address: usize, length: usize) {
-        for byte in address..address + length {
+    /// They can be read and written to, until the check ends, and no reference of Rust's is to any of them.
+    unsafe fn new(start: usize, len: usize) -> Self {
+        Self { start, len }
+    }
+}
+
+impl LoopCheck {
+    /// Remembers what is there before it is stored to for the first time.
+    fn note(&mut self, bytes: Bytes) {
+        for byte in bytes.start..bytes.start + bytes.len {
             let line = self.lines.entry(byte / LINE_BYTES).or_insert(Line::NEW);
             let place = byte % LINE_BYTES;
             if !line.is_stored(place) {
                 line.stored |= 1 << place;
-                // SAFETY: the caller's.
+                // SAFETY: whoever made `bytes` has vouched that they can be read.
                 let value = unsafe { (byte as *const u8).read_volatile() };
                 line.before[place] = value;
                 line.expected[place] = value;
@@ -58,32 +70,24 @@ impl LoopCheck {
     }
 
     /// Keeps what the first loop has left, and takes it back.
-    ///
-    /// # Safety
-    /// The memory that was stored to is still there.
-    unsafe fn swap(&mut self) {
+    fn swap(&mut self) {
         for (number, line) in &mut self.lines {
-            for place in 0..LINE_BYTES {
-                if line.is_stored(place) {
-                    let byte = (number * LINE_BYTES + place) as *mut u8;
-                    // SAFETY: the caller's; the loop itself has stored to this byte.
-                    unsafe {
-                        line.expected[place] = byte.read_volatile();
-                        byte.write_volatile(line.before[place]);
-                    }
+            for place in (0..LINE_BYTES).filter(|place| line.stored >> place & 1 == 1) {
+                let byte = (number * LINE_BYTES + place) as *mut u8;
+                // SAFETY: the loop has stored to this byte, which was noted.
+                unsafe {
+                    line.expected[place] = byte.read_volatile();
+                    byte.write_volatile(line.before[place]);
                 }
             }
         }
     }
 
     /// Whether all that was stored to is what the first loop has left.
-    ///
-    /// # Safety
-    /// As for `swap`.
-    unsafe fn is_as_expected(&self) -> bool {
+    fn is_as_expected(&self) -> bool {
         self.lines.iter().all(|(number, line)| {
             (0..LINE_BYTES).filter(|place| line.is_stored(*place)).all(|place| {
-                // SAFETY: the caller's.
+                // SAFETY: as in `swap`.
                 let value = unsafe { ((number * LINE_BYTES + place) as *const u8).read_volatile() };
                 value == line.expected[place]
             })
@@ -91,12 +95,15 @@ impl LoopCheck {
     }
 }
 
+/// What `begin` answered.
+type Check = Option<Shared<LoopCheck>>;
+
 /// See [`w2n_abi::RtFunc::LoopCheckBegin`].
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn w2n_loop_check_begin() -> HostPointer {
+pub extern "C" fn w2n_loop_check_begin() -> HostPointer {
     // The allocator runs on the Wasm stack, here and in `note`.
-    match thread::wasm_stack_has_headroom() {
-        true => Box::into_raw(Box::new(LoopCheck { lines: BTreeMap::new() })).cast(),
+    match wasm_stack_has_headroom() {
+        true => Shared::leak(LoopCheck { lines: BTreeMap::new() }).pointer(),
         false => null_mut(),
     }
 }
@@ -104,24 +111,30 @@ pub unsafe extern "C" fn w2n_loop_check_begin() -> HostPointer {
 /// See [`w2n_abi::RtFunc::LoopCheckStore`].
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn w2n_loop_check_store(check: HostPointer, address: HostPointer, length: u64) {
-    // SAFETY: compiled code passes what `begin` answered, and is about to store there.
-    unsafe { (*check.cast::<LoopCheck>()).note(address as usize, length as usize) };
+    // SAFETY: compiled code passes what `begin` answered, and is about to store there; memories never shrink.
+    let (check, bytes): (Check, _) =
+        unsafe { (Shared::new(check.cast()), Bytes::new(address as usize, length as usize)) };
+    if let Some(check) = check {
+        check.with(|check| check.note(bytes));
+    }
 }
 
 /// See [`w2n_abi::RtFunc::LoopCheckSwap`].
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn w2n_loop_check_swap(check: HostPointer) {
-    // SAFETY: compiled code passes what `begin` answered; memories never shrink.
-    unsafe { (*check.cast::<LoopCheck>()).swap() };
+    // SAFETY: compiled code passes what `begin` answered.
+    let check: Check = unsafe { Shared::new(check.cast()) };
+    if let Some(check) = check {
+        check.with(LoopCheck::swap);
+    }
 }
 
 /// See [`w2n_abi::RtFunc::LoopCheckEnd`].
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn w2n_loop_check_end(check: HostPointer, differs: u32) -> u32 {
     // SAFETY: compiled code passes what `begin` answered, for the last time.
-    let check = unsafe { Box::from_raw(check.cast::<LoopCheck>()) };
-    // SAFETY: memories never shrink.
-    let is_same = differs == 0 && unsafe { check.is_as_expected() };
+    let check = unsafe { Shared::<LoopCheck>::new(check.cast()).map(|check| check.reclaim()) };
+    let is_same = differs == 0 && check.is_some_and(|check| check.is_as_expected());
     if is_same { 0 } else { TrapCode::LoopCheck as u32 }
 }
 
@@ -136,21 +149,17 @@ mod tests {
         let mut check = LoopCheck { lines: BTreeMap::new() };
         let store = |check: &mut LoopCheck, stores: &[(usize, u8)]| {
             for (place, value) in stores {
-                // SAFETY: the places are inside of `memory`.
+                // SAFETY: the places are inside of `memory`, which outlives the check.
                 unsafe {
-                    check.note(base as usize + place, 1);
+                    check.note(Bytes::new(base as usize + place, 1));
                     base.add(*place).write(*value);
                 }
             }
         };
         store(&mut check, first);
-        // SAFETY: all stores were inside of `memory`, which is still there.
-        let is_same = unsafe {
-            check.swap();
-            store(&mut check, second);
-            check.is_as_expected()
-        };
-        (is_same, memory)
+        check.swap();
+        store(&mut check, second);
+        (check.is_as_expected(), memory)
     }
 
     #[test]

@@ -5,15 +5,17 @@
 //! [`GUARD_RESERVATION_BYTES`]; code that checks bounds itself needs what the memory may grow to.
 //! Sizes come from a module, up to 2^64 pages of 64 KiB: all arithmetic on them is checked.
 
-use alloc::boxed::Box;
-use core::ptr::null_mut;
+use alloc::sync::Arc;
 
 use w2n_abi::{
-    ExternDescriptor, FLAG_INDEX64, GUARD_RESERVATION_BYTES, HostInstance, HostMemory, HostPointer,
-    MAX_MEMORY32_BYTES, MAX_MEMORY64_GROWTH_BYTES, PAGE_SIZE_BYTES, PRE_GUARD_BYTES, can_be_guarded,
+    ExternDescriptor, FLAG_INDEX64, GUARD_RESERVATION_BYTES, HostMemory, MAX_MEMORY32_BYTES,
+    MAX_MEMORY64_GROWTH_BYTES, PAGE_SIZE_BYTES, PRE_GUARD_BYTES, can_be_guarded,
 };
 
-use crate::{budget, instance, registry, thread};
+use crate::registry;
+use crate::shared::Shared;
+use crate::store::Store;
+use crate::sys::{Access, Mapping, Purpose};
 
 /// How compiled code keeps its accesses inside a memory.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -24,18 +26,22 @@ pub enum Bounds {
     Software,
 }
 
-/// A memory and the mapping that it owns.
+/// A memory and the addresses that it owns.
 #[repr(C)]
-pub struct Memory {
+pub struct LinearMemory {
     /// What compiled code sees. First, so that a pointer to it is one to the whole.
-    pub vm: HostMemory,
-    mapping: *mut u8,
-    mapping_len: usize,
+    vm: HostMemory,
+    mapping: Mapping,
+    store: Arc<Store>,
 }
 
-impl Memory {
-    /// A zeroed memory of the given type; `None` when the system gives no addresses or no pages.
-    pub fn new(ty: &ExternDescriptor, bounds: Bounds) -> Option<Box<Self>> {
+/// A memory, of whatever instance.
+pub type Memory = Shared<LinearMemory>;
+
+impl LinearMemory {
+    /// A zeroed memory of the given type; `None` when the system gives no addresses or no pages, or the store
+    /// no bytes. Faults in it are known as the guest's once it is [announced](Memory::announce).
+    pub fn new(ty: &ExternDescriptor, bounds: Bounds, store: &Arc<Store>) -> Option<Self> {
         let page_size_log2 = ty.ty;
         let min_bytes = bytes_of_pages(ty.min, page_size_log2)?;
         let limit_bytes = match ty.flags & FLAG_INDEX64 {
@@ -53,61 +59,73 @@ impl Memory {
             }
             Bounds::Guard | Bounds::Software => Reservation::up_to(max_bytes, min_bytes)?,
         };
-        let Reservation { mapping, mapping_len, usable_bytes } = reservation;
-        let mut memory = Box::new(Self {
+        let Reservation { mapping, usable_bytes } = reservation;
+        let base = mapping.range().start + PRE_GUARD_BYTES as usize;
+        let mut memory = Self {
             vm: HostMemory {
-                base: mapping.wrapping_add(PRE_GUARD_BYTES as usize).cast(),
+                base: base as *mut core::ffi::c_void,
                 length_bytes: 0,
                 max_pages: (usable_bytes >> page_size_log2).min(max_pages_to_count(ty.flags)),
-                reserved_bytes: mapping_len as u64 - PRE_GUARD_BYTES,
+                reserved_bytes: (mapping.range().end - base) as u64,
                 declared_max_pages: ty.max,
                 page_size_log2,
                 reserved: 0,
             },
             mapping,
-            mapping_len,
-        });
+            store: Arc::clone(store),
+        };
         memory.grow(ty.min)?;
-        let start = mapping as usize;
-        registry::insert(start, start + memory.mapping_len, &raw mut memory.vm);
         Some(memory)
     }
 
     /// Opens `delta_pages` more pages: the size before in pages, or `None`.
-    pub fn grow(&mut self, delta_pages: u64) -> Option<u64> {
-        grow(&mut self.vm, delta_pages)
+    fn grow(&mut self, delta_pages: u64) -> Option<u64> {
+        let vm = &mut self.vm;
+        let old_pages = vm.length_bytes >> vm.page_size_log2;
+        let new_pages = old_pages.checked_add(delta_pages).filter(|pages| *pages <= vm.max_pages)?;
+        let new_bytes = bytes_of_pages(new_pages, vm.page_size_log2)?;
+        let old_open = open_bytes(vm.length_bytes)?;
+        let new_open = open_bytes(new_bytes)?;
+        if new_open > old_open {
+            self.store.take(new_open - old_open)?;
+            // Inside the reservation, because `max_pages` is.
+            let base = vm.base as usize;
+            if !self.mapping.protect(base + old_open as usize..base + new_open as usize, Access::ReadWrite) {
+                self.store.give_back(new_open - old_open);
+                return None;
+            }
+        }
+        vm.length_bytes = new_bytes;
+        Some(old_pages)
     }
 }
 
-impl Drop for Memory {
+impl Drop for LinearMemory {
     fn drop(&mut self) {
-        registry::remove(self.mapping as usize);
-        budget::give_back(open_bytes(self.vm.length_bytes).unwrap_or(0));
-        // SAFETY: the mapping is this memory's own, and nothing refers to a memory that is dropped.
-        unsafe { libc::munmap(self.mapping.cast(), self.mapping_len) };
+        registry::remove(self.mapping.range().start);
+        self.store.give_back(open_bytes(self.vm.length_bytes).unwrap_or(0));
     }
 }
 
-/// As [`Memory::grow`], for the part that compiled code and externs point to.
-pub fn grow(memory: &mut HostMemory, delta_pages: u64) -> Option<u64> {
-    let old_pages = memory.length_bytes >> memory.page_size_log2;
-    let new_pages = old_pages.checked_add(delta_pages).filter(|pages| *pages <= memory.max_pages)?;
-    let new_bytes = bytes_of_pages(new_pages, memory.page_size_log2)?;
-    let old_open = open_bytes(memory.length_bytes)?;
-    let new_open = open_bytes(new_bytes)?;
-    if new_open > old_open {
-        let opened = memory.base.wrapping_byte_add(old_open as usize);
-        let opened_bytes = new_open - old_open;
-        budget::take(opened_bytes)?;
-        let protection = libc::PROT_READ | libc::PROT_WRITE;
-        // SAFETY: the range is inside the reservation, because `max_pages` is.
-        if unsafe { libc::mprotect(opened, opened_bytes as usize, protection) } != 0 {
-            budget::give_back(opened_bytes);
-            return None;
+impl Memory {
+    /// What compiled code sees.
+    pub fn vm(self) -> HostMemory {
+        self.with(|memory| memory.vm)
+    }
+
+    /// Makes it known which memory faults are of, now that it is where it stays.
+    pub fn announce(self) {
+        let range = self.with(|memory| memory.mapping.range());
+        // SAFETY: the memory begins with it, stays where it is, and takes itself off the list when dropped.
+        if let Some(vm) = unsafe { Shared::new(self.as_ptr().cast::<HostMemory>()) } {
+            registry::insert(range, vm);
         }
     }
-    memory.length_bytes = new_bytes;
-    Some(old_pages)
+
+    /// Opens `delta_pages` more pages: the size before in pages, or `None`.
+    pub fn grow(self, delta_pages: u64) -> Option<u64> {
+        self.with(|memory| memory.grow(delta_pages))
+    }
 }
 
 /// `None` for more than 2^64 bytes.
@@ -128,8 +146,7 @@ fn max_pages_to_count(flags: u32) -> u64 {
 
 /// Addresses for a memory, inaccessible and backed by nothing, with a guard on both sides.
 struct Reservation {
-    mapping: *mut u8,
-    mapping_len: usize,
+    mapping: Mapping,
     /// Bytes that the memory may grow to.
     usable_bytes: u64,
 }
@@ -137,12 +154,8 @@ struct Reservation {
 impl Reservation {
     /// `reserved_bytes` behind the guard in front, of which `usable_bytes` can be opened.
     fn new(usable_bytes: u64, reserved_bytes: u64) -> Option<Self> {
-        let mapping_len = usize::try_from(reserved_bytes.checked_add(PRE_GUARD_BYTES)?).ok()?;
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-        // SAFETY: a new anonymous mapping touches nothing that exists.
-        let mapping = unsafe { libc::mmap(null_mut(), mapping_len, libc::PROT_NONE, flags, -1, 0) };
-        let mapping = (mapping != libc::MAP_FAILED).then_some(mapping.cast())?;
-        Some(Self { mapping, mapping_len, usable_bytes })
+        let len = usize::try_from(reserved_bytes.checked_add(PRE_GUARD_BYTES)?).ok()?;
+        Some(Self { mapping: Mapping::new(len, Purpose::Memory)?, usable_bytes })
     }
 
     /// Reserves for `max_bytes`, or for half as often as it takes where addresses are tight, but never
@@ -161,16 +174,4 @@ impl Reservation {
             usable_bytes = (usable_bytes / 2).max(min_bytes);
         }
     }
-}
-
-/// See [`w2n_abi::RtFunc::MemoryGrow`].
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn w2n_memory_grow(instance: HostPointer, memory: u32, delta_pages: u64) -> i64 {
-    // The kernel is entered from the Wasm stack: only with room for what libc does on the way.
-    if !thread::wasm_stack_has_headroom() {
-        return -1;
-    }
-    // SAFETY: compiled code passes its own instance and an index that validation has checked.
-    let memory = unsafe { &mut *instance::memory_at(instance.cast::<HostInstance>(), memory) };
-    grow(memory, delta_pages).map_or(-1, |old_pages| old_pages as i64)
 }

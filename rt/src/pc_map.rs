@@ -6,7 +6,11 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use w2n_abi::{NONE, PC_MAP_WIDTH_FACTOR, PcMapFunc, PcMapHeader};
+use w2n_abi::{HostPointer, NONE, PC_MAP_WIDTH_FACTOR, PcMapFunc, PcMapHeader};
+
+/// The map of a module.
+#[derive(Clone, Copy)]
+pub struct PcMap(&'static PcMapHeader);
 
 /// Whether a code address is that of the instruction itself or of the one behind a call.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -36,21 +40,35 @@ pub struct Location {
     pub is_entry: bool,
 }
 
-/// Looks `pc` up.
-///
-/// # Safety
-/// `map` is null or the map of a loaded module, laid out as `w2n_abi` says.
-pub unsafe fn find(map: *const PcMapHeader, pc: usize, kind: PcKind) -> Option<Location> {
-    // A return address may lie behind the last instruction of its function, when the call never returns.
-    let inside = if kind == PcKind::Return { pc.checked_sub(1)? } else { pc };
-    // SAFETY: the caller vouches for the layout.
-    unsafe {
-        let header = map.as_ref()?;
-        let funcs = core::slice::from_raw_parts(map.add(1).cast::<PcMapFunc>(), header.func_count as usize);
+impl PcMap {
+    /// The map at that address; `None` for null.
+    ///
+    /// # Safety
+    /// It is constant data of a loaded module, laid out as `w2n_abi` says.
+    pub unsafe fn new(map: HostPointer) -> Option<Self> {
+        // SAFETY: the caller says what is there.
+        unsafe { map.cast::<PcMapHeader>().as_ref() }.map(Self)
+    }
+
+    /// What is known of each function, and the bytes behind: rows, calls and bodies.
+    fn parts(self) -> (&'static [PcMapFunc], &'static [u8]) {
+        // SAFETY: behind the header of a map there are as many functions, and behind them as many bytes, as
+        // it says.
+        unsafe {
+            let funcs = core::ptr::from_ref(self.0).add(1).cast::<PcMapFunc>();
+            let funcs = core::slice::from_raw_parts(funcs, self.0.func_count as usize);
+            let bytes = funcs.as_ptr_range().end.cast::<u8>();
+            (funcs, core::slice::from_raw_parts(bytes, self.0.size_bytes as usize))
+        }
+    }
+
+    /// Looks `pc` up.
+    pub fn find(self, pc: usize, kind: PcKind) -> Option<Location> {
+        // A return address may lie behind the last instruction of its function, when the call never returns.
+        let inside = if kind == PcKind::Return { pc.checked_sub(1)? } else { pc };
+        let (funcs, bytes) = self.parts();
         let func = funcs.iter().find(|func| inside.wrapping_sub(start(func)) < func.code_size as usize)?;
-        let bytes = funcs.as_ptr().add(funcs.len()).cast::<u8>();
-        let bytes = core::slice::from_raw_parts(bytes, header.size_bytes as usize);
-        let bodies = bytes.get(header.bodies_start as usize..)?;
+        let bodies = bytes.get(self.0.bodies_start as usize..)?;
         let (rows, calls) =
             bytes.get(func.rows_start as usize..)?.split_at_checked(func.rows_len as usize)?;
         let calls = calls.get(..func.calls_len as usize)?;
@@ -59,37 +77,22 @@ pub unsafe fn find(map: *const PcMapHeader, pc: usize, kind: PcKind) -> Option<L
         let (offset, width) = row_at(rows, code_offset);
         let offsets = core::iter::once(offset).chain(calls_at(calls, code_offset).into_iter().rev());
         let func_at =
-            |offset| body_at(bodies, offset).map(|(body, start)| (header.first_body_func + body, start));
+            |offset| body_at(bodies, offset).map(|(body, start)| (self.0.first_body_func + body, start));
         let places = places(offsets, func.func_index, func_at);
         Some(Location { places, width, is_entry: code_offset == 0 })
     }
-}
 
-/// Whether `pc` is in the code that a map describes. Async-signal-safe.
-///
-/// # Safety
-/// `map` is null or the map of a loaded module, laid out as `w2n_abi` says.
-pub unsafe fn covers(map: *const PcMapHeader, pc: usize) -> bool {
-    // SAFETY: the caller vouches for the layout.
-    unsafe {
-        let Some(header) = map.as_ref() else { return false };
-        let funcs = core::slice::from_raw_parts(map.add(1).cast::<PcMapFunc>(), header.func_count as usize);
-        funcs.iter().any(|func| pc.wrapping_sub(start(func)) < func.code_size as usize)
+    /// Whether `pc` is in the code that the map describes. Async-signal-safe.
+    pub fn covers(self, pc: usize) -> bool {
+        self.parts().0.iter().any(|func| pc.wrapping_sub(start(func)) < func.code_size as usize)
     }
-}
 
-/// From the start of the first function that a map describes to the end of the last one.
-///
-/// # Safety
-/// `map` is null or the map of a loaded module, laid out as `w2n_abi` says.
-pub unsafe fn range(map: *const PcMapHeader) -> Option<Range<usize>> {
-    // SAFETY: the caller vouches for the layout.
-    let funcs = unsafe {
-        let header = map.as_ref()?;
-        core::slice::from_raw_parts(map.add(1).cast::<PcMapFunc>(), header.func_count as usize)
-    };
-    let ends = funcs.iter().map(|func| start(func) + func.code_size as usize);
-    Some(funcs.iter().map(start).min()?..ends.max()?)
+    /// From the start of the first function that the map describes to the end of the last one.
+    pub fn range(self) -> Option<Range<usize>> {
+        let (funcs, _) = self.parts();
+        let ends = funcs.iter().map(|func| start(func) + func.code_size as usize);
+        Some(funcs.iter().map(start).min()?..ends.max()?)
+    }
 }
 
 fn start(func: &PcMapFunc) -> usize {
@@ -104,8 +107,8 @@ fn places(
 ) -> Vec<Place> {
     let known = offsets.filter(|offset| *offset != 0);
     let place = |offset| match func_at(offset) {
-        // No operator of what was inlined: all that is known is whose code it is. In the function itself it is what
-        // comes before all operators.
+        // No operator of what was inlined: all that is known is whose code it is. In the function itself it
+        // is what comes before all operators.
         Some((func_index, start)) if start == offset && func_index != owner => {
             Place { func_index, offset: NONE }
         }

@@ -5,10 +5,10 @@
 
 use w2n_abi::*;
 
-use crate::instance::slice;
+use crate::store::WASM_STACK_BYTES;
+use crate::sys;
 use crate::text::Text;
 use crate::variables::{self, value_of};
-use crate::{budget, deadline, stack};
 
 type HostStartInfo = StartInfo<HostPointer>;
 
@@ -52,8 +52,9 @@ pub fn of_this_run(baked: &HostStartInfo, message: &mut Text) -> Option<HostStar
     // SAFETY: plain data, of which the runtime may have a copy.
     let mut info = unsafe { core::ptr::read(baked) };
     if privilege() == Privilege::OfFile {
-        // Who calls the program chooses the variables, but not what it may do with rights that are not theirs.
-        // Even a limit could make it fail half-way. The dynamic linker does the same with its variables.
+        // Who calls the program chooses the variables, but not what it may do with rights that are not
+        // theirs. Even a limit could make it fail half-way. The dynamic linker does the same with its
+        // variables.
         info.privilege = Privilege::OfFile as u32;
         info.policy = PolicyWord::Sealed as u32;
         return Some(info);
@@ -82,8 +83,7 @@ pub fn of_this_run(baked: &HostStartInfo, message: &mut Text) -> Option<HostStar
 
 /// Whether the program has rights that its caller lacks.
 fn privilege() -> Privilege {
-    // SAFETY: only reads what the kernel said at the start.
-    if unsafe { libc::getauxval(libc::AT_SECURE) } == 0 { Privilege::OfCaller } else { Privilege::OfFile }
+    if sys::has_rights_of_file() { Privilege::OfFile } else { Privilege::OfCaller }
 }
 
 fn refuse<T>(message: &mut Text, name: &str, value: &[u8], wanted: &[u8]) -> Option<T> {
@@ -91,23 +91,6 @@ fn refuse<T>(message: &mut Text, name: &str, value: &[u8], wanted: &[u8]) -> Opt
         message.push(part);
     }
     None
-}
-
-/// Puts the limits in force. Called before anything of the guest is made.
-pub fn enforce(info: &HostStartInfo) -> Option<()> {
-    let Limits { memory_bytes, stack_bytes, time_ns, .. } = info.limits;
-    if memory_bytes != NO_LIMIT {
-        budget::set(memory_bytes);
-    }
-    if stack_bytes != NO_LIMIT {
-        stack::set_wasm_stack_bytes(usize::try_from(stack_bytes).ok()?);
-    }
-    if time_ns != NO_LIMIT {
-        // SAFETY: the compiler emits the slice, which is constant data of the executable.
-        let modules = unsafe { slice::<LinkedModule<HostPointer>>(&info.modules) };
-        deadline::arm(modules, time_ns)?;
-    }
-    Some(())
 }
 
 /// Says what the program may use of the machine. What it may use of the system libwasirt says after it.
@@ -124,7 +107,7 @@ pub fn describe(info: &HostStartInfo, text: &mut Text) {
     text.push(b"limits:\n  memory ");
     push_limit(text, memory_bytes, Text::push_size);
     text.push(b" (W2N_MAX_MEMORY)\n  stack ");
-    text.push_size(if stack_bytes == NO_LIMIT { stack::wasm_stack_bytes() as u64 } else { stack_bytes });
+    text.push_size(if stack_bytes == NO_LIMIT { WASM_STACK_BYTES as u64 } else { stack_bytes });
     text.push(b" (W2N_STACK_SIZE)\n  open files ");
     push_limit(text, descriptors, Text::push_decimal);
     text.push(b" (W2N_MAX_FDS)\n  time ");

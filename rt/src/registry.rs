@@ -4,12 +4,14 @@
 //! slots are linked in front of each other and never freed. Writers take a lock.
 
 use alloc::boxed::Box;
+use core::ops::Range;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use w2n_abi::HostMemory;
 
 use crate::lock::Lock;
+use crate::shared::Shared;
 
 const SLOTS_PER_CHUNK: usize = 64;
 
@@ -28,13 +30,13 @@ struct Chunk {
 static CHUNKS: AtomicPtr<Chunk> = AtomicPtr::new(null_mut());
 static WRITERS: Lock<()> = Lock::new(());
 
-/// Makes the addresses from `start` up to `end` known as those of `memory`.
-pub fn insert(start: usize, end: usize, memory: *mut HostMemory) {
+/// Makes the addresses known as those of `memory`.
+pub fn insert(range: Range<usize>, memory: Shared<HostMemory>) {
     let _writing = WRITERS.lock();
     let slot = free_slot();
-    slot.end.store(end, Ordering::Relaxed);
-    slot.memory.store(memory, Ordering::Relaxed);
-    slot.start.store(start, Ordering::Release);
+    slot.end.store(range.end, Ordering::Relaxed);
+    slot.memory.store(memory.as_ptr(), Ordering::Relaxed);
+    slot.start.store(range.start, Ordering::Release);
 }
 
 /// Forgets the range that starts at `start`.
@@ -50,15 +52,18 @@ pub fn remove(start: usize) {
 
 /// The memory whose reservation contains `address`. The memory may be dropped by another thread, but
 /// not while the calling thread runs an instance that uses it. Async-signal-safe.
-pub fn find(address: usize) -> Option<*mut HostMemory> {
-    chunks().flat_map(|chunk| &chunk.slots).find_map(|slot| {
+pub fn find(address: usize) -> Option<Shared<HostMemory>> {
+    let found = chunks().flat_map(|chunk| &chunk.slots).find_map(|slot| {
         let start = slot.start.load(Ordering::Acquire);
         let end = slot.end.load(Ordering::Relaxed);
         let memory = slot.memory.load(Ordering::Relaxed);
         // A second look at the start: the slot may have been given to another memory in between.
         let unchanged = slot.start.load(Ordering::Acquire) == start;
         (start != 0 && unchanged && (start..end).contains(&address)).then_some(memory)
-    })
+    })?;
+    // SAFETY: a memory is known here from when it is in its place until it is dropped, which its instance
+    // sees to that the calling thread is running.
+    unsafe { Shared::new(found) }
 }
 
 fn chunks() -> impl Iterator<Item = &'static Chunk> {

@@ -8,15 +8,13 @@ use w2n_abi::{HostPointer, for_each_rt_function};
 /// The definitions under the names of [`w2n_abi::RtFunc`].
 #[allow(non_snake_case, reason = "the names are those of the list")]
 mod definition {
+    pub use crate::builtins::{
+        w2n_elem_drop as ElemDrop, w2n_memory_grow as MemoryGrow, w2n_table_copy as TableCopy,
+        w2n_table_fill as TableFill, w2n_table_grow as TableGrow, w2n_table_init as TableInit,
+    };
     pub use crate::loop_check::{
         w2n_loop_check_begin as LoopCheckBegin, w2n_loop_check_end as LoopCheckEnd,
         w2n_loop_check_store as LoopCheckStore, w2n_loop_check_swap as LoopCheckSwap,
-    };
-    pub use crate::memory::w2n_memory_grow as MemoryGrow;
-    pub use crate::segment::w2n_elem_drop as ElemDrop;
-    pub use crate::table::{
-        w2n_table_copy as TableCopy, w2n_table_fill as TableFill, w2n_table_grow as TableGrow,
-        w2n_table_init as TableInit,
     };
     pub use w2n_host_call as HostCall;
     pub use w2n_trap as Trap;
@@ -52,7 +50,10 @@ macro_rules! func {
 }
 
 macro_rules! check_definitions {
-    ($($(#[$doc:meta])* $name:ident: $symbol:literal ($($param:ident: $ty:ident),*) -> $result:ident [$($attribute:ident)*];)*) => {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident: $symbol:literal ($($param:ident: $ty:ident),*) -> $result:ident [$($attribute:ident)*];
+    )*) => {
         /// Addresses of the runtime functions: type-checked, and kept by the linker.
         pub static DEFINITIONS: Definitions = Definitions { $($name: definition::$name,)* };
 

@@ -4,24 +4,10 @@
 //! frame, meets it before anything else that is mapped. Between it and what Wasm code may use lies a
 //! reserve, as inaccessible, which is opened for a signal handler of the host that needs the room.
 
+use core::cell::Cell;
 use core::ops::Range;
-use core::ptr::null_mut;
-use core::sync::atomic::{AtomicUsize, Ordering};
 
-/// Bytes of a Wasm stack that can be used, unless [`set_wasm_stack_bytes`] says otherwise.
-const WASM_STACK_BYTES: usize = 8 << 20;
-
-static CHOSEN_STACK_BYTES: AtomicUsize = AtomicUsize::new(WASM_STACK_BYTES);
-
-/// Sets the size of the Wasm stacks of threads that have none yet.
-pub fn set_wasm_stack_bytes(bytes: usize) {
-    CHOSEN_STACK_BYTES.store(bytes, Ordering::Relaxed);
-}
-
-/// The size of a new Wasm stack.
-pub fn wasm_stack_bytes() -> usize {
-    CHOSEN_STACK_BYTES.load(Ordering::Relaxed)
-}
+use crate::sys::{Access, Mapping, Purpose};
 
 /// Inaccessible bytes at either end of a stack.
 pub const STACK_GUARD_BYTES: usize = 64 << 10;
@@ -34,11 +20,12 @@ const HANDLER_RESERVES: usize = 4;
 
 /// A mapped stack; unmapped when dropped.
 pub struct Stack {
-    mapping: usize,
-    usable_bytes: usize,
+    mapping: Mapping,
+    /// What was asked for.
+    wanted_bytes: usize,
     reserve_bytes: usize,
     /// How much of the reserve is accessible, from its upper end.
-    open_bytes: usize,
+    open_bytes: Cell<usize>,
 }
 
 impl Stack {
@@ -48,75 +35,60 @@ impl Stack {
     }
 
     /// A stack for Wasm code.
-    pub fn for_wasm() -> Option<Self> {
-        Self::with_reserve(wasm_stack_bytes(), HANDLER_RESERVES * HANDLER_RESERVE_BYTES)
+    pub fn for_wasm(usable_bytes: usize) -> Option<Self> {
+        Self::with_reserve(usable_bytes, HANDLER_RESERVES * HANDLER_RESERVE_BYTES)
     }
 
-    fn with_reserve(usable_bytes: usize, reserve_bytes: usize) -> Option<Self> {
-        let usable_bytes = usable_bytes.next_multiple_of(STACK_GUARD_BYTES);
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_STACK;
-        let len = usable_bytes + reserve_bytes + 2 * STACK_GUARD_BYTES;
-        // SAFETY: a new anonymous mapping touches nothing that exists.
-        let mapping = unsafe { libc::mmap(null_mut(), len, libc::PROT_NONE, flags, -1, 0) };
-        if mapping == libc::MAP_FAILED {
-            return None;
-        }
-        let stack = Self { mapping: mapping as usize, usable_bytes, reserve_bytes, open_bytes: 0 };
-        stack.protect(stack.usable(), libc::PROT_READ | libc::PROT_WRITE).then_some(stack)
+    fn with_reserve(wanted_bytes: usize, reserve_bytes: usize) -> Option<Self> {
+        let usable_bytes = wanted_bytes.checked_next_multiple_of(STACK_GUARD_BYTES)?;
+        let len = usable_bytes.checked_add(reserve_bytes + 2 * STACK_GUARD_BYTES)?;
+        let mapping = Mapping::new(len, Purpose::Stack)?;
+        let stack = Self { mapping, wanted_bytes, reserve_bytes, open_bytes: Cell::new(0) };
+        stack.mapping.protect(stack.usable(), Access::ReadWrite).then_some(stack)
+    }
+
+    /// How many bytes were asked for.
+    pub fn wanted_bytes(&self) -> usize {
+        self.wanted_bytes
     }
 
     /// Addresses that code which is meant to run on it can use.
     pub fn usable(&self) -> Range<usize> {
-        let start = self.reserve_range().end;
-        start..start + self.usable_bytes
+        self.reserve_range().end..self.mapping.range().end - STACK_GUARD_BYTES
     }
 
     /// Addresses below: the guard, and the reserve.
     pub fn below(&self) -> Range<usize> {
-        self.mapping..self.reserve_range().end
+        self.mapping.range().start..self.reserve_range().end
     }
 
     /// The lowest address that is accessible at present.
     pub fn lowest_open(&self) -> usize {
-        self.reserve_range().end - self.open_bytes
+        self.reserve_range().end - self.open_bytes.get()
     }
 
     /// Makes [`HANDLER_RESERVE_BYTES`] more accessible: whether there were as many. Async-signal-safe.
-    pub fn open_reserve(&mut self) -> bool {
+    pub fn open_reserve(&self) -> bool {
         let end = self.lowest_open();
         let start = end.saturating_sub(HANDLER_RESERVE_BYTES);
-        let is_opened = start >= self.reserve_range().start
-            && self.protect(start..end, libc::PROT_READ | libc::PROT_WRITE);
+        let is_opened =
+            start >= self.reserve_range().start && self.mapping.protect(start..end, Access::ReadWrite);
         if is_opened {
-            self.open_bytes += HANDLER_RESERVE_BYTES;
+            self.open_bytes.set(self.open_bytes.get() + HANDLER_RESERVE_BYTES);
         }
         is_opened
     }
 
     /// Undoes all [`Self::open_reserve`].
-    pub fn close_reserve(&mut self) {
-        if self.open_bytes > 0 && self.protect(self.reserve_range(), libc::PROT_NONE) {
-            self.open_bytes = 0;
+    pub fn close_reserve(&self) {
+        if self.open_bytes.get() > 0 && self.mapping.protect(self.reserve_range(), Access::None) {
+            self.open_bytes.set(0);
         }
     }
 
     fn reserve_range(&self) -> Range<usize> {
-        let start = self.mapping + STACK_GUARD_BYTES;
+        let start = self.mapping.range().start + STACK_GUARD_BYTES;
         start..start + self.reserve_bytes
-    }
-
-    /// Whether the system did so.
-    fn protect(&self, range: Range<usize>, protection: i32) -> bool {
-        // SAFETY: all ranges that are passed lie inside the mapping, which is this stack's own.
-        unsafe { libc::mprotect(range.start as *mut libc::c_void, range.len(), protection) == 0 }
-    }
-}
-
-impl Drop for Stack {
-    fn drop(&mut self) {
-        let len = self.usable_bytes + self.reserve_bytes + 2 * STACK_GUARD_BYTES;
-        // SAFETY: the mapping is this stack's own, and whoever drops a stack does not run on it.
-        unsafe { libc::munmap(self.mapping as *mut libc::c_void, len) };
     }
 }
 

@@ -5,16 +5,21 @@
 //! error, and the instances are left to the end of the process.
 
 use core::ffi::{c_char, c_int};
-use core::ptr::null_mut;
 
+use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 use w2n_abi::*;
 
-use crate::api::{call_func, export_number, find_export, type_of};
-use crate::instance::{self, slice};
-use crate::text::{Text, bytes};
-use crate::{policy, streams, trap};
+use crate::descriptor::{Module, encoding};
+use crate::external::{self, Definition, External};
+use crate::func::{Slots, TypedFunc};
+use crate::handle::Instance;
+use crate::shared::elements;
+use crate::store::Store;
+use crate::text::Text;
+use crate::trap::{self, Report};
+use crate::{api, attach, deadline, instance, policy, reference, sys};
 
 /// Exit status when the program could not even start.
 const START_FAILED_STATUS: c_int = 1;
@@ -40,106 +45,107 @@ pub unsafe extern "C" fn w2n_start(
     argv: *mut *mut c_char,
     info: *const StartInfo<HostPointer>,
 ) -> c_int {
-    // SAFETY: the compiler emits the call with valid constant data, and `argv` is that of `main`.
-    unsafe {
-        if streams::open_missing().is_none() {
-            print(
-                libc::STDERR_FILENO,
-                b"wasm2native: a standard stream is closed, and there is no /dev/null\n",
-            );
+    if sys::open_missing_streams().is_none() {
+        sys::print_error(b"wasm2native: a standard stream is closed, and there is no /dev/null\n");
+        return START_FAILED_STATUS;
+    }
+    // Faults of the guest become traps also where whoever started the program had blocked their signals.
+    sys::unblock_faults();
+    let mut buffer = [0; POLICY_BYTES];
+    let mut text = Text::new(&mut buffer);
+    // SAFETY: the compiler emits the call with valid constant data.
+    let Some(info) = policy::of_this_run(unsafe { &*info }, &mut text) else {
+        sys::print_error(text.written());
+        return START_FAILED_STATUS;
+    };
+    let store = if info.help != 0 {
+        policy::describe(&info, &mut text);
+        sys::print_output(text.written());
+        Store::new(&Limits::NONE)
+    } else {
+        store_within(&info.limits)
+    };
+    let Some(store) = store else {
+        sys::print_error(b"wasm2native: the limits cannot be set on this machine\n");
+        return START_FAILED_STATUS;
+    };
+    if !info.wasi_init.is_null() {
+        // SAFETY: the compiler puts the address of such a function there, and `argv` is that of `main`.
+        let env = unsafe { core::mem::transmute::<HostPointer, WasiInit>(info.wasi_init)(&info, argc, argv) };
+        if env.is_null() {
             return START_FAILED_STATUS;
         }
-        unblock_faults();
-        let mut buffer = [0; POLICY_BYTES];
-        let mut text = Text::new(&mut buffer);
-        let Some(info) = policy::of_this_run(&*info, &mut text) else {
-            let len = text.written_len();
-            print(libc::STDERR_FILENO, &buffer[..len]);
-            return START_FAILED_STATUS;
-        };
-        if info.help != 0 {
-            policy::describe(&info, &mut text);
-            let len = text.written_len();
-            print(libc::STDOUT_FILENO, &buffer[..len]);
-        } else if policy::enforce(&info).is_none() {
-            print(libc::STDERR_FILENO, b"wasm2native: the limits cannot be set on this machine\n");
-            return START_FAILED_STATUS;
-        }
-        let mut env = null_mut();
-        if !info.wasi_init.is_null() {
-            env = core::mem::transmute::<HostPointer, WasiInit>(info.wasi_init)(&info, argc, argv);
-            if env.is_null() {
-                return START_FAILED_STATUS;
-            }
-        }
-        if info.help != 0 {
-            return 0;
-        }
-        let mut report = W2nTrap::EMPTY;
-        match run(&info, env, &mut report) {
-            Ok(status) => status,
-            Err(status) => finish(status, &report),
-        }
+        store.set_linked_env(env);
+    }
+    if info.help != 0 {
+        return 0;
+    }
+    let mut report = W2nTrap::EMPTY;
+    // SAFETY: nobody else uses the report before `run` has returned, and it is of modules of this executable.
+    match unsafe { run(&info, &store, Report::new(&mut report)) } {
+        Ok(status) => status,
+        Err(status) => finish(status, &report),
     }
 }
 
-/// Lets faults of the guest become traps where whoever started the program had blocked their signals, which
-/// a program inherits.
-fn unblock_faults() {
-    // SAFETY: an empty set is written before it is read.
-    unsafe {
-        let mut faults: libc::sigset_t = core::mem::zeroed();
-        libc::sigemptyset(&mut faults);
-        libc::sigaddset(&mut faults, libc::SIGSEGV);
-        libc::sigaddset(&mut faults, libc::SIGBUS);
-        libc::pthread_sigmask(libc::SIG_UNBLOCK, &faults, null_mut());
+/// The store of an executable, whose time begins now. `None`: this machine cannot keep to these limits.
+fn store_within(limits: &Limits) -> Option<Arc<Store>> {
+    let store = Store::new(limits)?;
+    if limits.time_ns != NO_LIMIT {
+        deadline::arm(&store)?;
     }
+    Some(store)
 }
 
 /// Instantiates all modules, calls the entry; its exit status, or the status that the report explains.
-unsafe fn run(info: &StartInfo<HostPointer>, env: HostPointer, report: &mut W2nTrap) -> Result<c_int, u32> {
-    // SAFETY: the compiler emits the slices, of modules that are linked into this executable.
-    let (modules, entry) = unsafe { (slice::<LinkedModule<HostPointer>>(&info.modules), bytes(&info.entry)) };
+///
+/// # Safety
+/// The info is what the compiler has put into this executable.
+unsafe fn run(info: &StartInfo<HostPointer>, store: &Arc<Store>, report: Report) -> Result<c_int, u32> {
+    // SAFETY: the compiler emits the slices.
+    let (modules, entry) =
+        unsafe { (elements::<LinkedModule<HostPointer>>(&info.modules), elements(&info.entry)) };
     let mut instances = Vec::with_capacity(modules.len());
     for (position, linked) in modules.iter().enumerate() {
-        // SAFETY: as above, and the instances stay alive.
-        let instance = unsafe { instantiate(linked, &instances, env, report) }?;
+        // SAFETY: it is a module of this executable.
+        let instance = unsafe { instantiate(linked, &instances, store, report) }?;
         if position != info.main as usize || entry != COMMAND_ENTRY {
-            // SAFETY: the instance was just made.
-            unsafe { initialize(instance, report) }?;
+            initialize(instance, report)?;
         }
         instances.push(instance);
     }
     if info.entry.ptr.is_null() {
         return Ok(0);
     }
-    let main = instances.get(info.main as usize).copied();
-    // SAFETY: the instance is alive.
-    let Some(func) = main.and_then(|main| unsafe { find_func(main, entry) }) else {
-        return Err(trap::report_link_error(report, LinkError::InvalidArgument, b"no such entry function"));
+    let main = instances.get(info.main as usize);
+    let Some(func) = main.and_then(|main| find_func(*main, entry)) else {
+        return Err(report.of_invalid(b"no such entry function"));
     };
-    // SAFETY: the function is one of a live instance.
-    unsafe { call_entry(func, report) }
+    call_entry(func, report)
 }
 
 /// An instance of the module, its imports bound to exports of `instances` or to what was linked in.
+///
+/// # Safety
+/// The compiler has put the module into this executable.
 unsafe fn instantiate(
     linked: &LinkedModule<HostPointer>,
-    instances: &[*mut HostInstance],
-    env: HostPointer,
-    report: &mut W2nTrap,
-) -> Result<*mut HostInstance, u32> {
-    // SAFETY: the caller vouches for the module and its sources.
+    instances: &[Instance],
+    store: &Arc<Store>,
+    report: Report,
+) -> Result<Instance, u32> {
+    // SAFETY: the compiler emits module and sources.
     let (module, sources) = unsafe {
-        (&*linked.module.cast::<HostModule>(), slice::<ImportSource<HostPointer>>(&linked.sources))
+        (Module::new(linked.module.cast()), elements::<ImportSource<HostPointer>>(&linked.sources))
     };
+    let Some(module) = module.filter(|module| api::fits(*module)) else {
+        return Err(api::report_misfit(report));
+    };
+    let env = store.linked_env();
     let mut imports = Vec::with_capacity(sources.len());
     for source in sources {
-        let external = instances.get(source.module as usize).and_then(|exporter| {
-            // SAFETY: the caller vouches for the instances.
-            unsafe { export_number(*exporter, source.export) }
-        });
-        imports.push(match external {
+        let exporter = instances.get(source.module as usize);
+        imports.push(match exporter.and_then(|exporter| external::at(*exporter, source.export)) {
             Some(external) => W2nImport { kind: IMPORT_EXTERN, external, ..linked_import(env) },
             None if source.callback.is_null() => linked_import(env),
             None => {
@@ -149,82 +155,53 @@ unsafe fn instantiate(
             }
         });
     }
-    let mut instance = null_mut();
-    // SAFETY: the module is linked into this executable; linked functions take this environment.
-    check(unsafe { instance::instantiate(module, &imports, &mut instance, report) })?;
-    Ok(instance)
+    // SAFETY: the compiler has checked the types of the callbacks; the rest are exports of live instances.
+    unsafe { instance::instantiate(module, store, &imports, report) }
 }
 
 /// An import that is the function linked in for it.
 fn linked_import(env: HostPointer) -> W2nImport {
-    let no_bytes = Slice { ptr: null_mut(), len: 0 };
-    W2nImport {
-        kind: IMPORT_LINKED,
-        reserved: 0,
-        callback: None,
-        env,
-        func_type: no_bytes,
-        external: W2nExtern {
-            kind: 0,
-            ty: 0,
-            flags: 0,
-            ref_type: 0,
-            definition: null_mut(),
-            instance: null_mut(),
-            func_type: no_bytes,
-        },
-    }
+    W2nImport { env, ..W2nImport::LINKED }
 }
 
 /// Calls the function by which a library or a reactor initialises itself, if it has one of the right type.
-///
-/// # Safety
-/// The caller vouches for the instance.
-unsafe fn initialize(instance: *mut HostInstance, report: &mut W2nTrap) -> Result<(), u32> {
-    // SAFETY: the caller vouches for the instance; the encoding of a type is constant data.
-    unsafe {
-        let Some(func) = find_func(instance, symbol::REACTOR_INITIALIZE.as_bytes()) else { return Ok(()) };
-        match type_of(func) {
-            Some(ty) if bytes(&ty.encoding) == [FUNC_TYPE_SEPARATOR] => {
-                check(call_func(func, ty, [ValueSlot::default()].as_mut_ptr(), report))
-            }
-            _ => Ok(()),
-        }
+fn initialize(instance: Instance, report: Report) -> Result<(), u32> {
+    match find_func(instance, symbol::REACTOR_INITIALIZE.as_bytes()) {
+        Some(func) if encoding(func.signature.ty) == [FUNC_TYPE_SEPARATOR] => call(func, report).map(drop),
+        _ => Ok(()),
     }
 }
 
 /// The exported function of that name.
-unsafe fn find_func<'a>(instance: *mut HostInstance, name: &[u8]) -> Option<&'a HostFuncRef> {
-    // SAFETY: the caller vouches for the instance.
-    let found = unsafe { find_export(instance, name) }?;
-    let is_func = found.kind == extern_kind_number(ExternKind::Func);
-    // SAFETY: the definition of a function is its reference, in the live instance.
-    is_func.then(|| unsafe { &*found.definition.cast::<HostFuncRef>() })
+fn find_func(instance: Instance, name: &[u8]) -> Option<TypedFunc> {
+    // SAFETY: the live instance exports it.
+    match unsafe { External::new(&external::find(instance, name)?) }?.definition {
+        Definition::Func(func) => TypedFunc::new(func),
+        _ => None,
+    }
 }
 
 /// Calls the entry function: the exit status of the program.
-unsafe fn call_entry(func: &HostFuncRef, report: &mut W2nTrap) -> Result<c_int, u32> {
-    // SAFETY: the caller vouches for the function; the encoding of a type is constant data of the module.
-    let ty = unsafe { type_of(func) };
-    // SAFETY: as above.
-    let encoding = ty.map(|ty| unsafe { bytes(&ty.encoding) });
-    let (Some(ty), Some([FUNC_TYPE_SEPARATOR, results @ ..])) = (ty, encoding) else {
-        return Err(wrong_entry_type(report));
+fn call_entry(func: TypedFunc, report: Report) -> Result<c_int, u32> {
+    let returns_status = match encoding(func.signature.ty) {
+        [FUNC_TYPE_SEPARATOR] => false,
+        [FUNC_TYPE_SEPARATOR, result] if *result == ValueType::I32 as u8 => true,
+        _ => {
+            return Err(
+                report.of_invalid(b"the entry function must take nothing and return nothing or an i32")
+            );
+        }
     };
-    let returns_status = match results {
-        [] => false,
-        [result] if *result == ValueType::I32 as u8 => true,
-        _ => return Err(wrong_entry_type(report)),
-    };
-    let mut slots = [ValueSlot::default()];
-    // SAFETY: the function takes nothing and returns at most one value.
-    check(unsafe { call_func(func, ty, slots.as_mut_ptr(), report) })?;
-    Ok(if returns_status { slots[0].bits[0] as c_int } else { 0 })
+    let result = call(func, report)?;
+    Ok(if returns_status { result.bits[0] as c_int } else { 0 })
 }
 
-fn wrong_entry_type(report: &mut W2nTrap) -> u32 {
-    let what = b"the entry function must take nothing and return nothing or an i32";
-    trap::report_link_error(report, LinkError::InvalidArgument, what)
+/// Calls a function that takes nothing and returns at most one value.
+fn call(func: TypedFunc, report: Report) -> Result<ValueSlot, u32> {
+    let mut slot = ValueSlot::default();
+    // SAFETY: one slot is enough.
+    let status = reference::call(func, unsafe { Slots::new(&mut slot, func.signature) }, report);
+    if status == 0 { Ok(slot) } else { Err(status) }
 }
 
 /// Says that an import is not there; called by the stub that the compiler put in its place.
@@ -233,15 +210,10 @@ pub unsafe extern "C" fn w2n_undefined_import(name: *const u8, len: u64) -> u32 
     let mut buffer = [0; MESSAGE_WORDS_BYTES];
     let mut text = Text::new(&mut buffer);
     text.push(b"the import ");
-    text.push_name(&Slice { ptr: name.cast_mut().cast(), len });
+    // SAFETY: the stub passes a name that the compiler has put beside it.
+    text.push_name(unsafe { elements(&Slice { ptr: name.cast_mut().cast(), len }) });
     text.push(b" is not defined");
-    let len = text.written_len();
-    // SAFETY: the words are in the buffer.
-    unsafe { crate::host_error(buffer.as_ptr(), len as u64) }
-}
-
-fn check(status: u32) -> Result<(), u32> {
-    if status == 0 { Ok(()) } else { Err(status) }
+    attach::host_error(text.written())
 }
 
 /// The exit status for a program that ended early, after saying why.
@@ -252,17 +224,6 @@ fn finish(status: u32, report: &W2nTrap) -> c_int {
     let mut buffer = vec![0; MESSAGE_BYTES];
     let mut text = Text::new(&mut buffer);
     trap::render(report, &mut text);
-    let len = text.written_len();
-    print(libc::STDERR_FILENO, &buffer[..len]);
+    sys::print_error(text.written());
     if TrapCode::from_number(status).is_some() { TRAP_EXIT_STATUS } else { START_FAILED_STATUS }
-}
-
-fn print(stream: c_int, mut message: &[u8]) {
-    while !message.is_empty() {
-        // SAFETY: the buffer is valid.
-        let written = unsafe { libc::write(stream, message.as_ptr().cast(), message.len()) };
-        // Nowhere to say that the stream is gone.
-        let Ok(written @ 1..) = usize::try_from(written) else { return };
-        message = &message[written..];
-    }
 }

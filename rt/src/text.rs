@@ -2,7 +2,7 @@
 //!
 //! The rule: what does not fit is counted and dropped, never an error.
 
-use w2n_abi::{HostBytes, NANOSECONDS_PER_SECOND};
+use w2n_abi::NANOSECONDS_PER_SECOND;
 
 /// A buffer that is being written to.
 pub struct Text<'a> {
@@ -24,6 +24,11 @@ impl<'a> Text<'a> {
     /// Bytes that are in the buffer.
     pub fn written_len(&self) -> usize {
         self.len.min(self.buffer.len())
+    }
+
+    /// What is in the buffer.
+    pub fn written(&self) -> &[u8] {
+        &self.buffer[..self.written_len()]
     }
 
     /// Appends bytes.
@@ -84,10 +89,9 @@ impl<'a> Text<'a> {
 
     /// Appends a name from a module between backquotes. What could steer a terminal or hide what stands
     /// beside it is escaped.
-    pub fn push_name(&mut self, name: &HostBytes) {
+    pub fn push_name(&mut self, name: &[u8]) {
         self.push(b"`");
-        // SAFETY: the names of a descriptor are constant data of its module.
-        let mut rest = unsafe { bytes(name) };
+        let mut rest = name;
         while let [first, behind @ ..] = rest {
             let (acting, harmless) = rest.split_at(acting_len(rest));
             acting.iter().for_each(|&byte| self.push_escaped(byte));
@@ -116,16 +120,4 @@ fn acting_len(text: &[u8]) -> usize {
         [0xe2, 0x80, 0x8b..=0x8f | 0xa8..=0xae, ..] | [0xe2, 0x81, 0xa0..=0xaf, ..] => 3,
         _ => 0,
     }
-}
-
-/// The bytes of an ABI slice.
-///
-/// # Safety
-/// They are readable and not written to while they are used.
-pub unsafe fn bytes<'a>(slice: &HostBytes) -> &'a [u8] {
-    if slice.len == 0 || slice.ptr.is_null() {
-        return &[];
-    }
-    // SAFETY: the caller vouches for it.
-    unsafe { core::slice::from_raw_parts(slice.ptr.cast(), slice.len as usize) }
 }

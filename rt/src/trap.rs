@@ -2,84 +2,103 @@
 //!
 //! The rule: a report is self-contained; it holds no pointer into the instance that trapped.
 
-use w2n_abi::{HostBytes, LinkError, NONE, TRAP_HAS_ADDRESS, TRAP_HAS_LENGTH, TrapCode, W2nFrame, W2nTrap};
+use w2n_abi::{LinkError, NONE, TRAP_HAS_ADDRESS, TRAP_HAS_LENGTH, TrapCode, W2nFrame, W2nTrap};
 
 use crate::activation::Activation;
+use crate::attach::NotNow;
 use crate::backtrace;
-use crate::instance::slice;
+use crate::descriptor::Module;
 use crate::text::Text;
-use crate::thread::{NotNow, Thread};
+use crate::thread::Thread;
 
 /// What the message of a trap begins with.
 pub const TRAP_PREFIX: &[u8] = b"wasm2native: trap: ";
 
-/// Fills in the report of an activation that ended with `code`, and answers the code.
-///
-/// # Safety
-/// `report` is null or valid for writing; the activation is the one that just ended on this thread.
-pub unsafe fn report(
-    report: *mut W2nTrap,
-    code: u32,
-    activation: &Activation,
-    thread: Option<&mut Thread>,
-) -> u32 {
-    // SAFETY: the caller vouches for the report.
-    let Some(report) = (unsafe { begin(report, code) }) else {
-        return code;
-    };
-    let record = &activation.record;
-    report.flags = record.flags;
-    report.fault_address = record.fault_address;
-    report.access_length = record.access_length;
-    report.memory_length = record.memory_length;
-    // SAFETY: the activation has ended, and its frames are still there.
-    unsafe { backtrace::collect(activation, report) };
-    write_message(report, thread);
-    code
-}
+/// Where a report goes, if anybody wants one.
+#[derive(Clone, Copy)]
+pub struct Report(*mut W2nTrap);
 
-/// The report of a trap that happened outside any Wasm frame.
-///
-/// # Safety
-/// `report` is null or valid for writing.
-pub unsafe fn report_in_host(report: *mut W2nTrap, code: TrapCode, thread: Option<&mut Thread>) -> u32 {
-    // SAFETY: the caller vouches for the report.
-    if let Some(report) = unsafe { begin(report, code as u32) } {
-        write_message(report, thread);
+impl Report {
+    /// The report at that address, or none for null.
+    ///
+    /// # Safety
+    /// It can be written to, and nobody else looks at it, while the value or a copy of it is used.
+    pub unsafe fn new(report: *mut W2nTrap) -> Self {
+        Self(report)
     }
-    code as u32
-}
 
-/// The report of a trap that happened before any Wasm frame was there.
-pub fn report_without_frames(report: *mut W2nTrap, code: TrapCode) -> u32 {
-    // SAFETY: the API asks its callers for a report that is null or valid.
-    unsafe { report_in_host(report, code, None) }
-}
+    /// Everything but message and frames, empty; `None` if nobody wants one.
+    #[inline(never)]
+    fn begin<'a>(self, code: u32) -> Option<&'a mut W2nTrap> {
+        // It may be uninitialised, so no reference is made before it is written once.
+        if self.0.is_null() {
+            return None;
+        }
+        // SAFETY: whoever made the value has vouched that it can be written to.
+        unsafe {
+            self.0.write_bytes(0, 1);
+            (*self.0).code = code;
+            Some(&mut *self.0)
+        }
+    }
 
-/// The report of a link error: the words of the error and, after a colon, `what`.
-pub fn report_link_error(report: *mut W2nTrap, error: LinkError, what: &[u8]) -> u32 {
-    // SAFETY: the API asks its callers for a report that is null or valid.
-    if let Some(report) = unsafe { begin(report, error as u32) } {
-        set_message(report, |text| {
-            text.push(link_error_message(error));
+    /// Fills it in for an activation that just ended on this thread with `code`, and answers the code.
+    pub fn of_activation(self, code: u32, activation: &Activation, thread: Option<&Thread>) -> u32 {
+        let Some(report) = self.begin(code) else { return code };
+        let record = activation.record.get();
+        report.flags = record.flags;
+        report.fault_address = record.fault_address;
+        report.access_length = record.access_length;
+        report.memory_length = record.memory_length;
+        backtrace::collect(activation, report);
+        write_message(report, thread);
+        code
+    }
+
+    /// Of a trap that happened outside any Wasm frame.
+    pub fn of_trap(self, code: TrapCode, thread: Option<&Thread>) -> u32 {
+        if let Some(report) = self.begin(code as u32) {
+            write_message(report, thread);
+        }
+        code as u32
+    }
+
+    /// Of a link error: the words of the error and, after a colon, `what`.
+    pub fn of_link_error(self, error: LinkError, what: &[u8]) -> u32 {
+        self.of_link_error_with(error, &|text| {
             text.push(b": ");
             text.push(what);
-        });
+        })
     }
-    error as u32
-}
 
-/// The report of a call of the API that is refused before it begins.
-pub fn report_not_now(report: *mut W2nTrap, why: NotNow) -> u32 {
-    let what: &[u8] = match why {
-        NotNow::InHandler => b"Wasm code was interrupted, call again when the handler has returned",
-        NotNow::OutOfMemory => b"no room for a stack",
-    };
-    report_link_error(report, why.error(), what)
+    /// Of a link error: the words of the error, and what `write` adds.
+    pub fn of_link_error_with(self, error: LinkError, write: &dyn Fn(&mut Text)) -> u32 {
+        if let Some(report) = self.begin(error as u32) {
+            set_message(report, |text| {
+                text.push(link_error_message(error));
+                write(text);
+            });
+        }
+        error as u32
+    }
+
+    /// Of a call of the API that the host got wrong.
+    pub fn of_invalid(self, what: &[u8]) -> u32 {
+        self.of_link_error(LinkError::InvalidArgument, what)
+    }
+
+    /// Of a call of the API that is refused before it begins.
+    pub fn of_refusal(self, why: NotNow) -> u32 {
+        let what: &[u8] = match why {
+            NotNow::InHandler => b"Wasm code was interrupted, call again when the handler has returned",
+            NotNow::OutOfMemory => b"no room for a stack",
+        };
+        self.of_link_error(why.error(), what)
+    }
 }
 
 /// What a link error means, in the words of the specification's test suite where it has any.
-pub fn link_error_message(error: LinkError) -> &'static [u8] {
+fn link_error_message(error: LinkError) -> &'static [u8] {
     match error {
         LinkError::UnknownImport => b"unknown import",
         LinkError::IncompatibleImport => b"incompatible import type",
@@ -87,32 +106,18 @@ pub fn link_error_message(error: LinkError) -> &'static [u8] {
         LinkError::AbiVersion => b"wrong version",
         LinkError::InvalidArgument => b"invalid argument",
         LinkError::InSignalHandler => b"called from a signal handler",
+        LinkError::NoWasiContext => b"a WASI context is needed: w2n_wasi_new, w2n_wasi_instantiate",
     }
 }
 
 /// Replaces the report's message by what `write` writes.
-pub fn set_message(report: &mut W2nTrap, write: impl FnOnce(&mut Text)) {
+fn set_message(report: &mut W2nTrap, write: impl FnOnce(&mut Text)) {
     let mut text = Text::new(&mut report.message);
     write(&mut text);
     report.message_len = text.written_len() as u32;
 }
 
-/// Everything of the report but message and frames, empty; `None` if nobody wants one.
-unsafe fn begin<'a>(report: *mut W2nTrap, code: u32) -> Option<&'a mut W2nTrap> {
-    // The two arrays are left as they are: their lengths say that they hold nothing. They may be
-    // uninitialised, so no reference is made before they are written once.
-    if report.is_null() {
-        return None;
-    }
-    // SAFETY: the caller vouches for the report.
-    unsafe {
-        report.write_bytes(0, 1);
-        (*report).code = code;
-        Some(&mut *report)
-    }
-}
-
-fn write_message(report: &mut W2nTrap, thread: Option<&mut Thread>) {
+fn write_message(report: &mut W2nTrap, thread: Option<&Thread>) {
     let Some(code) = TrapCode::from_number(report.code) else { return };
     if code == TrapCode::Exit {
         report.exit_status = thread.as_ref().map_or(0, |thread| thread.exit_status());
@@ -174,7 +179,7 @@ enum ModuleNames {
 
 fn render_frame(frame: &W2nFrame, modules: ModuleNames, text: &mut Text) {
     // SAFETY: a module stays loaded while a report of its trap is looked at, as the API asks.
-    let Some(module) = (unsafe { frame.module.as_ref() }) else {
+    let Some(module) = (unsafe { Module::new(frame.module) }) else {
         text.push(b"pc ");
         text.push_hex(frame.pc);
         text.push(b"\n");
@@ -185,16 +190,15 @@ fn render_frame(frame: &W2nFrame, modules: ModuleNames, text: &mut Text) {
     } else {
         text.push(b"func ");
         text.push_decimal(u64::from(frame.func_index));
-        // SAFETY: names are constant data of the module.
-        let names = unsafe { slice::<HostBytes>(&module.func_names) };
-        if let Some(name) = names.get(frame.func_index as usize).filter(|name| name.len > 0) {
+        let name = module.func_name(frame.func_index);
+        if !name.is_empty() {
             text.push(b" ");
             text.push_name(name);
         }
     }
     if modules == ModuleNames::Shown {
         text.push(b" of ");
-        text.push_name(&module.name);
+        text.push_name(module.name());
     }
     if frame.offset != NONE {
         text.push(b" at ");

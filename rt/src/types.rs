@@ -8,12 +8,12 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use w2n_abi::{
-    FUNC_TYPE_SEPARATOR, FuncTypeDescriptor, HostBytes, HostPointer, REF_FUNC_TYPE_SHIFT, REF_NON_NULL,
-    Slice, TypeIdentity, ValueType, resolve_identity,
+    FUNC_TYPE_SEPARATOR, HostBytes, REF_FUNC_TYPE_SHIFT, REF_NON_NULL, Slice, TypeIdentity, ValueType,
+    resolve_identity,
 };
 
+use crate::descriptor::{FuncType, encoding as encoding_of, identity};
 use crate::lock::Lock;
-use crate::text::bytes;
 
 struct Known {
     /// Of the key.
@@ -26,8 +26,8 @@ struct Known {
 /// All types, and where to look for those that begin a group.
 struct Types {
     known: Vec<Known>,
-    /// A hash table with open addressing: id of the first type of a group, or 0. Its length is a power of two, and
-    /// at least half of it is empty.
+    /// A hash table with open addressing: id of the first type of a group, or 0. Its length is a power of
+    /// two, and at least half of it is empty.
     groups: Vec<u32>,
     group_count: usize,
 }
@@ -68,10 +68,7 @@ impl Types {
 }
 
 /// The canonical ids of a module's types. None is 0.
-///
-/// # Safety
-/// The module is loaded.
-pub unsafe fn intern(types: &[FuncTypeDescriptor<HostPointer>]) -> Vec<u32> {
+pub fn intern(types: &[FuncType]) -> Vec<u32> {
     let mut ids = Vec::with_capacity(types.len());
     let mut key = Vec::new();
     while let Some(first) = types.get(ids.len()) {
@@ -79,13 +76,9 @@ pub unsafe fn intern(types: &[FuncTypeDescriptor<HostPointer>]) -> Vec<u32> {
         let group = &types[ids.len()..end];
         key.clear();
         for ty in group {
-            // SAFETY: the caller vouches for the module.
-            let identity = unsafe { bytes(&ty.identity) };
-            resolve_identity(identity, &ids, |piece| key.extend_from_slice(piece));
+            resolve_identity(identity(ty), &ids, |piece| key.extend_from_slice(piece));
         }
-        // SAFETY: the caller vouches for the module.
-        let encodings = group.iter().map(|ty| unsafe { bytes(&ty.encoding) });
-        let first_id = intern_group(&key, encodings);
+        let first_id = intern_group(&key, group.iter().map(encoding_of));
         ids.extend((0..group.len() as u32).map(|position| first_id + position));
     }
     ids
@@ -116,8 +109,13 @@ fn leak(bytes: &[u8]) -> &'static [u8] {
 pub fn encoding(type_id: u32) -> HostBytes {
     let types = TYPES.lock();
     let known = types.known.get((type_id as usize).wrapping_sub(1));
-    let encoding = known.map_or(&[][..], |known| known.encoding);
-    Slice { ptr: encoding.as_ptr().cast_mut().cast(), len: encoding.len() as u64 }
+    host_bytes(known.map_or(&[][..], |known| known.encoding))
+}
+
+/// Bytes that stay, as the ABI has them; empty ones are null.
+pub fn host_bytes(bytes: &'static [u8]) -> HostBytes {
+    let ptr = if bytes.is_empty() { core::ptr::null_mut() } else { bytes.as_ptr().cast_mut().cast() };
+    Slice { ptr, len: bytes.len() as u64 }
 }
 
 /// The refinement of a reference type as a descriptor has it, with an id in place of an index.
@@ -153,6 +151,32 @@ impl Operand {
     }
 }
 
+/// What a call has to know of a function type, looked up once.
+#[derive(Clone, Copy)]
+pub struct Signature {
+    /// The type.
+    pub ty: &'static FuncType,
+    /// Whether references are among its parameters or results.
+    pub has_references: bool,
+    /// Its parameters or its results, whichever are more.
+    pub slot_count: usize,
+}
+
+impl Signature {
+    /// That of a type.
+    pub fn of(ty: &'static FuncType) -> Self {
+        let values = encoding_of(ty);
+        let parameters = values.iter().position(|code| *code == FUNC_TYPE_SEPARATOR).unwrap_or(values.len());
+        let results = (values.len() - parameters).saturating_sub(1);
+        Self { ty, has_references: has_reference(values), slot_count: parameters.max(results) }
+    }
+}
+
+/// Whether a reference is among the value types.
+pub fn has_reference(values: &[u8]) -> bool {
+    values.iter().any(|code| Operand { ty: *code, ref_type: 0 }.is_reference())
+}
+
 /// The parameters of a function type, or its results, read from its identity.
 pub struct Operands<'a> {
     rest: &'a [u8],
@@ -162,8 +186,8 @@ pub struct Operands<'a> {
 }
 
 impl<'a> Operands<'a> {
-    /// The parameters. `ids` are the canonical ids of the module's types, `group` that of the first type of the
-    /// recursion group.
+    /// The parameters. `ids` are the canonical ids of the module's types, `group` that of the first type of
+    /// the recursion group.
     pub fn parameters(identity: &'a [u8], ids: &'a [u32], group: u32) -> Self {
         let rest = identity.strip_prefix(&[TypeIdentity::Open as u8]).unwrap_or(identity);
         Self { rest, ids, group }

@@ -1,12 +1,11 @@
 //! The environment of a run: the values of our variables, and names that are nearly ours.
 //!
-//! The rule: a name with our prefix that nobody knows ends the program, as does one that is set twice. A limit
-//! that is misspelt would be none, and nobody would notice.
-
-use core::ffi::{CStr, c_char};
+//! The rule: a name with our prefix that nobody knows ends the program, as does one that is set twice. A
+//! limit that is misspelt would be none, and nobody would notice.
 
 use w2n_abi::{COMPILER_VARIABLES, RUN_VARIABLES, VARIABLE_PREFIX};
 
+use crate::sys::environment;
 use crate::text::Text;
 
 /// Longest name that is compared with ours; longer ones are not like any.
@@ -15,46 +14,30 @@ const MAX_NAME_BYTES: usize = 32;
 /// Changes of a letter that turn a slip into a name of ours.
 const MAX_SLIPS: usize = 2;
 
-unsafe extern "C" {
-    static environ: *const *const c_char;
-}
-
 /// The value of a variable of the host's, if it is set.
 pub fn value_of(name: &str) -> Option<&'static [u8]> {
-    entries().find_map(|entry| entry.strip_prefix(name.as_bytes())?.strip_prefix(b"="))
+    environment().find_map(|entry| entry.strip_prefix(name.as_bytes())?.strip_prefix(b"="))
 }
 
 /// Looks for names with our prefix that are not ours, or that are set twice. The error is a message in
 /// `message`.
 pub fn check(message: &mut Text) -> Option<()> {
     let mut is_set = [false; RUN_VARIABLES.len()];
-    for name in entries().map(name_of).filter(|name| has_prefix(name)) {
+    for name in environment().map(name_of).filter(|name| has_prefix(name)) {
         let is = |known: &&str| known.as_bytes() == name;
-        if let Some(position) = RUN_VARIABLES.iter().position(|known| is(known)) {
+        if let Some(position) = RUN_VARIABLES.iter().position(is) {
             if is_set[position] {
                 push_name(message, name);
                 message.push(b" is set twice\n");
                 return None;
             }
             is_set[position] = true;
-        } else if !COMPILER_VARIABLES.iter().any(|known| is(known)) {
+        } else if !COMPILER_VARIABLES.iter().any(is) {
             push_unknown(message, name);
             return None;
         }
     }
     Some(())
-}
-
-fn entries() -> impl Iterator<Item = &'static [u8]> {
-    // SAFETY: the C library keeps a list of C strings that ends in null, or null. It stays as it is: nobody
-    // here changes the environment, and the guest cannot.
-    unsafe {
-        let list = environ;
-        (0..).map_while(move |index| {
-            let entry = if list.is_null() { list.cast() } else { *list.add(index) };
-            entry.as_ref().map(|entry| CStr::from_ptr(entry).to_bytes())
-        })
-    }
 }
 
 /// What stands before the first equals sign.

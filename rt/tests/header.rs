@@ -27,11 +27,16 @@ c_types! {
     HostModule: "w2n_module_t", HostInstance: "w2n_instance_t", HostFuncRef: "w2n_func_t", HostBytes: "w2n_bytes_t",
     ValueSlot: "w2n_slot_t", W2nExtern: "w2n_extern_t", W2nImport: "w2n_import_t", W2nFrame: "w2n_frame_t",
     W2nImportInfo: "w2n_import_info_t", W2nExportInfo: "w2n_export_info_t", W2nTrap: "w2n_trap_t",
-    Option<HostCallback>: "w2n_callback_t",
+    Option<HostCallback>: "w2n_callback_t", HostWasi: "w2n_wasi_t", W2nWasiStream: "w2n_wasi_stream_t",
+    W2nWasiDir: "w2n_wasi_dir_t", W2nWasiConfig: "w2n_wasi_config_t",
+    Option<WasiStreamCallback>: "w2n_wasi_stream_callback_t",
+    Option<WasiClockCallback>: "w2n_wasi_clock_callback_t",
+    Option<WasiRandomCallback>: "w2n_wasi_random_callback_t",
 }
 impl<T: CType> CType for *const T {
     fn c() -> String {
-        format!("const {}*", T::c())
+        // C says that the pointer is constant behind it.
+        if T::c().ends_with('*') { format!("{}const*", T::c()) } else { format!("const {}*", T::c()) }
     }
 }
 impl<T: CType> CType for *mut T {
@@ -53,7 +58,7 @@ macro_rules! c_function_types {
         }
     )* };
 }
-c_function_types! { (A) (A, B) (A, B, C) (A, B, C, D) (A, B, C, D, E) }
+c_function_types! { (A) (A, B) (A, B, C) (A, B, C, D) (A, B, C, D, E) (A, B, C, D, E, F) }
 
 fn c_type_of<S, T: CType>(_: impl Fn(&S) -> &T) -> String {
     T::c()
@@ -76,6 +81,13 @@ macro_rules! for_each_struct {
             get_export, call, func_type, memory_data, memory_size, memory_grow, table_size, table_get,
             table_set, table_grow, global_get, global_set, trap_message, host_error, exit, take_trap
         } }
+        $check! { w2n_wasi_stream W2nWasiStream { kind, descriptor, bytes, callback, env } }
+        $check! { w2n_wasi_dir W2nWasiDir { host, guest, read_only, reserved } }
+        $check! { w2n_wasi_config W2nWasiConfig {
+            size, args, arg_count, env, env_count, dirs, dir_count, streams, max_fds, flags, reserved, clock,
+            clock_env, random, random_env
+        } }
+        $check! { w2n_wasi_api W2nWasiApi { abi_version, size, make, discard, take_output, instantiate } }
     };
 }
 
@@ -94,9 +106,16 @@ fn structures_have_the_same_fields() {
 
 #[test]
 fn callbacks_have_the_same_type() {
-    let (_, typedef) = HEADER.split_once("typedef uint32_t (*w2n_callback_t)").unwrap();
-    let (parameters, _) = typedef.split_once(';').unwrap();
-    assert_eq!(field(&format!("uint32_t (*callback){parameters}")).1, HostCallback::c());
+    for (name, result, expected) in [
+        ("w2n_callback_t", "uint32_t", HostCallback::c()),
+        ("w2n_wasi_stream_callback_t", "int64_t", WasiStreamCallback::c()),
+        ("w2n_wasi_clock_callback_t", "uint64_t", WasiClockCallback::c()),
+        ("w2n_wasi_random_callback_t", "uint32_t", WasiRandomCallback::c()),
+    ] {
+        let (_, typedef) = HEADER.split_once(&format!("typedef {result} (*{name})")).unwrap();
+        let (parameters, _) = typedef.split_once(';').unwrap();
+        assert_eq!(field(&format!("{result} (*callback){parameters}")).1, expected, "{name}");
+    }
 }
 
 /// Name and type of each field that the header declares.
@@ -173,7 +192,7 @@ fn numbers_are_the_same() {
         use LinkError::*;
         // One that is missing in the list does not compile here.
         let (UnknownImport | IncompatibleImport | OutOfMemory | AbiVersion | InvalidArgument
-        | InSignalHandler) = error;
+        | InSignalHandler | NoWasiContext) = error;
         add(format!("ERROR{}", upper_case(&format!("{error:?}"))), error as u64);
     }
     for kind in [ExternKind::Func, ExternKind::Table, ExternKind::Memory, ExternKind::Global] {
@@ -191,6 +210,11 @@ fn numbers_are_the_same() {
     add("IMPORT_EXTERN".to_owned(), IMPORT_EXTERN.into());
     add("MAX_TRAP_FRAMES".to_owned(), MAX_TRAP_FRAMES as u64);
     add("MAX_TRAP_MESSAGE_BYTES".to_owned(), MAX_TRAP_MESSAGE_BYTES as u64);
+    add("WASI_STREAM_NONE".to_owned(), WASI_STREAM_NONE.into());
+    add("WASI_STREAM_DESCRIPTOR".to_owned(), WASI_STREAM_DESCRIPTOR.into());
+    add("WASI_STREAM_BYTES".to_owned(), WASI_STREAM_BYTES.into());
+    add("WASI_STREAM_CALLBACK".to_owned(), WASI_STREAM_CALLBACK.into());
+    add("WASI_ALLOW_ESCAPES".to_owned(), WASI_ALLOW_ESCAPES.into());
     add("TRAP_HAS_ADDRESS".to_owned(), TRAP_HAS_ADDRESS.into());
     add("TRAP_HAS_LENGTH".to_owned(), TRAP_HAS_LENGTH.into());
     assert_eq!(header_numbers(), numbers);
@@ -228,6 +252,7 @@ fn compilers_see_the_same_layout_and_nothing_to_warn_of() {
         ("abi_version", offset_of!(HostModule, abi_version)),
         ("flags", offset_of!(HostModule, flags)),
         ("api", offset_of!(HostModule, api)),
+        ("wasi", offset_of!(HostModule, wasi)),
     ] {
         assertion(format!("offsetof(w2n_module_t, {field}) == {offset}"));
     }

@@ -10,9 +10,8 @@ mod render;
 
 use std::path::Path;
 
-use wasm2native::backend::target::{self, Remarks};
-use wasm2native::driver::{self, console::Console};
 use wasm2native::options::{CodeOptions, InputFile, ModuleKind, Options, OutputFile, OutputKind};
+use wasm2native::{Artifact, Compilation};
 
 pub use fixture::{Fixture, find_fixtures};
 pub use operators::{OPERATORS, OperatorInfo};
@@ -23,16 +22,16 @@ pub const PREFIX: &str = "m";
 
 /// Compiles the module at `path` to text: LLVM IR or assembly. Errors are the compiler's words.
 pub fn compile(path: &Path, kind: OutputKind, code: CodeOptions) -> Result<String, String> {
-    target::initialise(Remarks::Unwanted);
-    let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
-    let output = directory.path().join("text");
     let mut options = Options::new(InputFile::Path(path.to_owned()));
-    options.output = OutputFile::Path(output.clone());
+    options.output = OutputFile::Memory;
     options.output_kind = kind;
     options.module_kind = Some(ModuleKind::Plugin);
     options.module_name = Some(PREFIX.to_owned());
     options.code = CodeOptions { keep_ir_names: true, ..code };
-    driver::run(&options, &Console::default(), &driver::temp_files())
-        .map_err(|error| format!("{}: {error}", path.display()))?;
-    std::fs::read_to_string(&output).map_err(|error| format!("{}: {error}", output.display()))
+    let text = match Compilation::new(options).run().result {
+        Ok(Artifact::Bytes(text)) => text,
+        Ok(other) => return Err(format!("{}: {other:?}", path.display())),
+        Err(error) => return Err(format!("{}: {error}", path.display())),
+    };
+    String::from_utf8(text).map_err(|error| format!("{}: {error}", path.display()))
 }

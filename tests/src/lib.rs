@@ -3,6 +3,7 @@
 
 pub mod command;
 pub mod corpus;
+pub mod document;
 pub mod fault;
 pub mod granted;
 pub mod host;

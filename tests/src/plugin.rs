@@ -1,7 +1,12 @@
 //! Modules compiled into one shared object, as tests want them: from bytes to a loaded [`Library`].
 
-use wasm2native::driver::plugins::{PluginSource, compile_plugins};
-use wasm2native::options::{CodeOptions, TargetOptions};
+use std::path::Path;
+
+use wasm2native::Compilation;
+use wasm2native::error::CompileError;
+use wasm2native::options::{
+    CodeOptions, Environment, InputFile, Options, OutputFile, OutputKind, TargetOptions,
+};
 
 use crate::host::Library;
 
@@ -28,11 +33,32 @@ pub fn build_for(
 ) -> Result<Library, String> {
     let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
     let path = directory.path().join("modules.so");
-    let sources: Vec<_> =
-        sources.iter().map(|source| PluginSource { prefix: &source.prefix, bytes: &source.bytes }).collect();
-    compile_plugins(&sources, options, target, &path).map_err(|error| error.to_string())?;
+    compile(sources, options, target, &path).map_err(|error| error.to_string())?;
     // The file may go: what is loaded stays.
     Library::open(&path)
+}
+
+/// Compiles `sources` into the shared object `output`, in one thread.
+pub fn compile(
+    sources: &[Source],
+    options: &CodeOptions,
+    target: &TargetOptions,
+    output: &Path,
+) -> Result<(), CompileError> {
+    let inputs = sources
+        .iter()
+        .map(|source| InputFile::Bytes { name: source.prefix.as_str().into(), bytes: source.bytes.clone() });
+    let compilation = Compilation::new(Options {
+        inputs: inputs.collect(),
+        output: OutputFile::Path(output.to_owned()),
+        output_kind: OutputKind::SharedLibrary,
+        code: options.clone(),
+        target: target.clone(),
+        jobs: Some(1),
+        environment: Environment::of_process(),
+        ..Options::default()
+    });
+    compilation.run().result.map(drop)
 }
 
 /// The symbol of the descriptor of the module compiled under `prefix`.

@@ -1,17 +1,19 @@
 //! The specification's test suite: what runs it, and what its results must be.
 //!
-//! In the order of a run: [`suite`] finds the files, [`pool`] runs each in a process of its own,
+//! In the order of a run: [`suite`] finds the files, [`process`] runs each in a process of its own,
 //! where [`script`] executes the directives and [`expect`] judges results; [`superseded`] lists the
-//! assertions of old drafts that must fail; [`ratchet`] compares the
-//! totals with those on record, so that nothing fails or is skipped in silence.
+//! assertions of old drafts that must fail; [`ratchet`] compares the totals with those on record, so that
+//! nothing fails or is skipped in silence; [`table`] shows them, and [`state`] what the record says in the book.
 
 pub mod config;
 pub mod expect;
-pub mod pool;
+pub mod process;
 pub mod ratchet;
 pub mod script;
+pub mod state;
 pub mod suite;
 pub mod superseded;
+pub mod table;
 
 use std::collections::BTreeMap;
 use std::fmt;

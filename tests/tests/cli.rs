@@ -43,7 +43,13 @@ fn no_argument_prints_twelve_lines_of_usage() {
 #[test]
 fn help_and_version_go_to_standard_output() {
     let bench = Bench::new(ANSWER);
-    assert!(String::from_utf8_lossy(&bench.succeeds(&["--help"]).stdout).contains("-emit-llvm"));
+    let said = |option: &str| String::from_utf8_lossy(&bench.succeeds(&[option]).stdout).into_owned();
+    let (short, all) = (said("--help"), said("--help-all"));
+    assert!(short.contains("-emit-llvm") && short.contains("wasm2native --help-all"), "{short}");
+    assert!(
+        all.contains("\nLinking:\n") && all.contains("  --timeout=TIME ") && !short.contains("--timeout")
+    );
+    assert_eq!((said("-h"), said("-help-all")), (short, all));
     let version = String::from_utf8_lossy(&bench.succeeds(&["--version"]).stdout).into_owned();
     assert!(version.contains("LLVM 22.") && version.contains("x86_64-unknown-linux-gnu"), "{version}");
 }

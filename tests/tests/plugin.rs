@@ -12,8 +12,8 @@ use std::process::Command;
 use w2n_abi::{LinkError, TrapCode};
 use w2n_tests::host::{Import, Instance, Library, Value};
 use w2n_tests::plugin::{Source, build, descriptor_symbol};
-use w2n_tests::program::{compiler, fixture, run};
-use w2n_tests::workshop::{Workshop, says_ok, shown};
+use w2n_tests::program::fixture;
+use w2n_tests::workshop::{Workshop, says_ok};
 use wasm2native::options::CodeOptions;
 
 #[test]
@@ -103,32 +103,6 @@ fn no_fixture_is_forgotten() {
         };
         assert!(is_used, "no test uses {name}");
     }
-}
-
-/// The example of README.md, as it stands there.
-#[test]
-fn the_example_of_the_readme_works() {
-    let dir = tempfile::tempdir().unwrap();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap();
-    let readme = fs::read_to_string(root.join("README.md")).unwrap();
-    let (_, section) = readme.split_once("\n## A plugin in ten lines of C\n").unwrap();
-    let (section, _) = section.split_once("\n## ").unwrap();
-    let block = |language: &str| {
-        let (_, block) = section.split_once(&format!("\n```{language}\n")).unwrap();
-        block.split_once("```\n").unwrap().0
-    };
-    fs::write(dir.path().join("add.wat"), block("wat")).unwrap();
-    fs::write(dir.path().join("host.c"), block("c")).unwrap();
-    std::os::unix::fs::symlink(root.join("rt"), dir.path().join("rt")).unwrap();
-    let body = block("c").split_once("int main(void) {\n").unwrap().1;
-    assert!(body.lines().count() <= 11, "that is more than ten lines");
-
-    let compiler_dir = compiler().canonicalize().unwrap().parent().unwrap().to_owned();
-    let path = format!("{}:{}", compiler_dir.display(), std::env::var("PATH").unwrap());
-    let script = format!("set -e\n{}", block("sh"));
-    let mut shell = Command::new("sh");
-    let finished = run(shell.current_dir(dir.path()).env("PATH", path).arg("-c").arg(script), b"").unwrap();
-    assert!(finished.status == Some(0) && finished.stdout == b"42\n", "{}", shown(&finished));
 }
 
 /// Exports one of each kind.

@@ -1,4 +1,4 @@
-//! What a program may use: baked in, and changed by a run, as the README's table has it.
+//! What a program may use: baked in, and changed by a run, as the tables of `docs/src/options.md` have it.
 //!
 //! How: the programs of `fixtures/policy` say what they were given; each is built with some options and run
 //! with some variables (`granted.rs`). What a run can make of directories under `bound` is in `bound.rs`.

@@ -1,22 +1,26 @@
 //! Runs the specification's test suite: every file, at -O0 and -O2, with guard pages and software checks.
 //!
-//! Files about vectors also run with other vector instructions, all others of the newest suite at -O3.
-//! Prints a table and fails when any total differs from the record in `tests/ratchet/`. Arguments that are
-//! no options choose files by a part of their name; `--config O0-guard` chooses a configuration.
+//! Files about vectors also run with other vector instructions, all others of the newest suite at -O3. Each
+//! file in a configuration is a test, `shared::i32::O2-guard`, which fails when its totals differ from the
+//! record in `tests/ratchet/`; the arguments are those of cargo's own tests. A table of the totals comes last.
 
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
 
+use libtest_mimic::{Arguments, Failed, FormatSetting, Trial};
 use w2n_tests::spec::config::Config;
-use w2n_tests::spec::pool::{self, CHILD, DONE, Job, JobResult};
+use w2n_tests::spec::process::{self, CHILD, DONE, Job, JobResult};
 use w2n_tests::spec::ratchet::{self, Results};
 use w2n_tests::spec::suite::Suite;
 use w2n_tests::spec::superseded::Expected;
-use w2n_tests::spec::{Totals, Verdict, script};
+use w2n_tests::spec::{Totals, Verdict, script, table};
 
 /// Failures that are printed for one file; the table counts them all.
 const MAX_PRINTED_FAILURES: usize = 5;
+
+/// The results of the tests that have run.
+type Finished = Arc<Mutex<Vec<JobResult>>>;
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -24,78 +28,108 @@ fn main() -> ExitCode {
         run_child(&args[1..]);
         return ExitCode::SUCCESS;
     }
-    if args.iter().any(|arg| arg == "--list") {
-        println!("spec: test");
-        return ExitCode::SUCCESS;
+    let mut args = Arguments::from_args();
+    let is_partial = args.filter.is_some() || !args.skip.is_empty() || args.ignored;
+    if !is_partial && !args.quiet && !args.list {
+        // Thousands of lines say nothing that the table does not.
+        args.format.get_or_insert(FormatSetting::Terse);
     }
-    let selection = Selection::from_args(&args);
-    let mut total = Totals::default();
-    let mut is_as_recorded = true;
-    for suite in Suite::ALL {
-        let jobs = selection.jobs(suite);
-        if jobs.is_empty() {
-            println!("suite {}: no files here", suite.name());
-            continue;
-        }
-        let results = pool::run(jobs, print_failures);
-        print_table(suite, &results);
+    let finished = Finished::default();
+    let mut trials: Vec<_> = Suite::ALL.into_iter().flat_map(|suite| trials(suite, &finished)).collect();
+    trials.extend(Suite::ALL.map(nothing_is_gone));
+    let conclusion = libtest_mimic::run(&args, trials);
+    if !args.list {
+        let results = finished.lock().expect("no test panics with it");
+        Suite::ALL.into_iter().for_each(|suite| report(suite, &results, is_partial));
+        let mut total = Totals::default();
         results.iter().for_each(|result| total.add(&result.totals));
-        is_as_recorded &= compare(suite, &by_file(&results), &selection);
+        println!("{total}");
     }
-    println!("{total}");
-    if is_as_recorded { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    conclusion.exit_code()
 }
 
-/// Which files and configurations to run.
-struct Selection {
-    names: Vec<String>,
-    configs: Vec<Config>,
+fn is_blessing() -> bool {
+    std::env::var_os("W2N_BLESS").is_some()
 }
 
-impl Selection {
-    fn from_args(args: &[String]) -> Self {
-        let mut names = Vec::new();
-        let mut configs = Vec::new();
-        let mut args = args.iter();
-        while let Some(arg) = args.next() {
-            if arg == "--config" {
-                let config = args.next().map_or("", String::as_str).parse();
-                configs.push(config.unwrap_or_else(|error: String| panic!("{error}")));
-            } else if !arg.starts_with('-') {
-                names.push(arg.clone());
-            }
+/// The tests of `suite`: a file in a configuration each.
+fn trials(suite: Suite, finished: &Finished) -> Vec<Trial> {
+    let record = Arc::new(ratchet::read(suite));
+    let files = suite.files().into_iter();
+    let jobs = files.flat_map(|file| {
+        let configs = configs_for(suite, &file.name).into_iter();
+        configs.map(move |config| Job { suite, file: file.name.clone(), config })
+    });
+    jobs.map(|job| {
+        let (record, finished) = (Arc::clone(&record), Arc::clone(finished));
+        Trial::test(name(&job), move || run(job, &record, &finished))
+    })
+    .collect()
+}
+
+/// `shared::simd/simd_lane::O2-guard-v3`
+fn name(Job { suite, file, config }: &Job) -> String {
+    let file = file.strip_suffix(".wast").unwrap_or(file);
+    format!("{}::{file}::{config}", suite.name())
+}
+
+fn configs_for(suite: Suite, file: &str) -> Vec<Config> {
+    let is_about_vectors = ["simd", "relaxed"].iter().any(|word| file.contains(word));
+    let also = match suite {
+        _ if is_about_vectors => &Config::VECTORS[..],
+        Suite::Shared | Suite::Regress => &Config::AGGRESSIVE,
+        // Mostly the same files once more.
+        Suite::Crate => &[],
+    };
+    Config::ALL.iter().chain(also).copied().collect()
+}
+
+/// Fails for totals that are not those on record, unless these are being replaced.
+fn run(job: Job, record: &Results, finished: &Finished) -> Result<(), Failed> {
+    let result = process::run(job);
+    let Job { suite, file, config } = &result.job;
+    let shown = result.failures.iter().take(MAX_PRINTED_FAILURES);
+    let mut lines: Vec<_> = shown.map(|failure| format!("{}: {file}:{failure}", suite.name())).collect();
+    if result.failures.len() > MAX_PRINTED_FAILURES {
+        lines.push(format!("and {} more", result.failures.len() - MAX_PRINTED_FAILURES));
+    }
+    let difference = ratchet::difference(record, file, *config, &result.totals);
+    finished.lock().expect("no test panics with it").push(result);
+    match difference {
+        Some(difference) if !is_blessing() => {
+            lines.push(difference);
+            Err(lines.join("\n").into())
         }
-        Self { names, configs }
+        _ => Ok(()),
     }
+}
 
-    fn is_partial(&self) -> bool {
-        !self.names.is_empty() || !self.configs.is_empty()
-    }
-
-    fn jobs(&self, suite: Suite) -> Vec<Job> {
-        let is_chosen =
-            |file: &str| self.names.is_empty() || self.names.iter().any(|name| file.contains(name.as_str()));
-        let files = suite.files().into_iter().filter(|file| is_chosen(&file.name));
-        files
-            .flat_map(|file| {
-                let configs = self.configs_for(suite, &file.name);
-                configs.into_iter().map(move |config| Job { suite, file: file.name.clone(), config })
-            })
-            .collect()
-    }
-
-    fn configs_for(&self, suite: Suite, file: &str) -> Vec<Config> {
-        if !self.configs.is_empty() {
-            return self.configs.clone();
+/// `shared::nothing_is_gone`: all files on record are in the suite.
+fn nothing_is_gone(suite: Suite) -> Trial {
+    Trial::test(format!("{}::nothing_is_gone", suite.name()), move || {
+        let gone = ratchet::gone(&ratchet::read(suite), suite);
+        if gone.is_empty() || is_blessing() {
+            return Ok(());
         }
-        let is_about_vectors = ["simd", "relaxed"].iter().any(|word| file.contains(word));
-        let also = match suite {
-            _ if is_about_vectors => &Config::VECTORS[..],
-            Suite::Shared | Suite::Regress => &Config::AGGRESSIVE,
-            // Mostly the same files once more.
-            Suite::Crate => &[],
-        };
-        Config::ALL.iter().chain(also).copied().collect()
+        Err(format!("on record, but not in the suite: {}", gone.join(", ")).into())
+    })
+}
+
+/// Prints the table of `suite`, and makes the results the record where that is asked for.
+fn report(suite: Suite, results: &[JobResult], is_partial: bool) {
+    let results: Vec<_> = results.iter().filter(|result| result.job.suite == suite).collect();
+    if results.is_empty() {
+        println!("suite {}: no file has run", suite.name());
+        return;
+    }
+    table::print(suite, &results);
+    if is_blessing() {
+        let mut by_file = Results::new();
+        for result in results {
+            let configs = by_file.entry(result.job.file.clone()).or_default();
+            configs.insert(result.job.config.to_string(), result.totals.clone());
+        }
+        ratchet::bless(suite, &by_file, is_partial).expect("write the record");
     }
 }
 
@@ -108,80 +142,10 @@ fn run_child(args: &[String]) {
     // Line by line, so that a crash loses nothing that was said before.
     let mut stdout = std::io::stdout().lock();
     let mut say = |verdict: &Verdict| {
-        writeln!(stdout, "{}", pool::render_verdict(verdict)).expect("the parent reads");
+        writeln!(stdout, "{}", process::render_verdict(verdict)).expect("the parent reads");
     };
     let mut expected = Expected::of(suite, &file.name);
     script::run(&file, config, &mut |verdict| say(&expected.judge(verdict)));
     expected.stale().for_each(|verdict| say(&verdict));
     writeln!(stdout, "{DONE}").expect("the parent reads");
-}
-
-fn print_failures(result: &JobResult) {
-    let Job { suite, file, config } = &result.job;
-    let failures = &result.failures;
-    for failure in failures.iter().take(MAX_PRINTED_FAILURES) {
-        println!("{}: {file}:{failure} [{config}]", suite.name());
-    }
-    if failures.len() > MAX_PRINTED_FAILURES {
-        println!("{}: {file}: {} more [{config}]", suite.name(), failures.len() - MAX_PRINTED_FAILURES);
-    }
-}
-
-fn print_table(suite: Suite, results: &[JobResult]) {
-    let mut files: BTreeMap<&str, (Totals, f64)> = BTreeMap::new();
-    for result in results {
-        let (totals, seconds) = files.entry(&result.job.file).or_default();
-        totals.add(&result.totals);
-        *seconds += result.duration.as_secs_f64();
-    }
-    println!(
-        "\n{:<52} {:>8} {:>7} {:>8} {:>7}",
-        format!("suite {}", suite.name()),
-        "passed",
-        "failed",
-        "skipped",
-        "s"
-    );
-    for (file, (totals, seconds)) in files {
-        let reason = totals.skipped.keys().next().map_or("", String::as_str);
-        let skipped = totals.skipped_count();
-        println!(
-            "{file:<52} {:>8} {:>7} {skipped:>8} {seconds:>7.1}  {reason}",
-            totals.passed, totals.failed
-        );
-    }
-    for config in Config::every() {
-        let mut totals = Totals::default();
-        let chosen = results.iter().filter(|result| result.job.config == config);
-        chosen.for_each(|result| totals.add(&result.totals));
-        println!("suite {} {config}: {totals}", suite.name());
-    }
-}
-
-fn by_file(results: &[JobResult]) -> Results {
-    let mut by_file = Results::new();
-    for result in results {
-        let configs = by_file.entry(result.job.file.clone()).or_default();
-        configs.insert(result.job.config.to_string(), result.totals.clone());
-    }
-    by_file
-}
-
-/// Holds the results against the record, or makes them the record; false if they differ.
-fn compare(suite: Suite, results: &Results, selection: &Selection) -> bool {
-    if std::env::var_os("W2N_BLESS").is_some() && selection.configs.is_empty() {
-        ratchet::bless(suite, results, selection.is_partial()).expect("write the record");
-    }
-    let differences = ratchet::differences(suite, results, selection.is_partial());
-    for difference in &differences {
-        println!("suite {}: {difference}", suite.name());
-    }
-    if !differences.is_empty() {
-        println!(
-            "suite {}: {} totals differ from the record; `make bless` accepts them",
-            suite.name(),
-            differences.len()
-        );
-    }
-    differences.is_empty()
 }

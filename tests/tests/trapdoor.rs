@@ -95,7 +95,7 @@ fn a_call_whose_result_is_unused_traps_in_its_load() {
     }
 }
 
-/// `rt/src/signal.rs`: a fault is classified by its address.
+/// `rt/src/fault.rs`: a fault is classified by its address.
 #[test]
 fn a_fault_in_memset_or_memmove_is_a_trap() {
     for (level, instance) in instances("library_loop") {

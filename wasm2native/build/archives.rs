@@ -11,6 +11,9 @@ use super::{cargo, required, unwinder, workspace};
 /// Profile in the workspace's Cargo.toml.
 const PROFILE: &str = "rt";
 
+/// The archive of `rt/glibc`.
+const OLD_SYMBOLS: &str = "w2n_glibc";
+
 /// Between flags in `CARGO_ENCODED_RUSTFLAGS`.
 const FLAG_SEPARATOR: &str = "\x1f";
 
@@ -24,16 +27,33 @@ pub fn build(packages: &Packages) -> PathBuf {
     cargo.env("CARGO_ENCODED_RUSTFLAGS", path_flags(packages).join(FLAG_SEPARATOR));
     let status = cargo.status().expect("cargo can be run again");
     assert!(status.success(), "building the runtime failed: {cargo:?}");
-    let archives = out_dir.join("archives").join(&triple);
-    fs::create_dir_all(&archives).unwrap_or_else(|error| panic!("{}: {error}", archives.display()));
+    let archives = directory(&out_dir, &triple);
     for bundle in BUNDLES {
-        let name = format!("lib{}.a", bundle.replace('-', "_"));
+        let name = file_name(bundle);
         let built = target_dir.join(&triple).join(PROFILE).join(&name);
         let mut bytes = fs::read(&built).unwrap_or_else(|error| panic!("{}: {error}", built.display()));
         unwinder::detach(&mut bytes);
         write(&archives.join(name), &bytes);
     }
     build_old_symbols(&archives);
+    archives
+}
+
+/// Empty archives with the names of the real ones, for a build that links nothing.
+pub fn stand_ins() -> PathBuf {
+    let archives = directory(Path::new(&required("OUT_DIR")), &required("TARGET"));
+    BUNDLES.iter().for_each(|bundle| write(&archives.join(file_name(bundle)), b""));
+    write(&archives.join(format!("lib{OLD_SYMBOLS}.a")), b"");
+    archives
+}
+
+fn file_name(bundle: &str) -> String {
+    format!("lib{}.a", bundle.replace('-', "_"))
+}
+
+fn directory(out_dir: &Path, triple: &str) -> PathBuf {
+    let archives = out_dir.join("archives").join(triple);
+    fs::create_dir_all(&archives).unwrap_or_else(|error| panic!("{}: {error}", archives.display()));
     archives
 }
 
@@ -56,7 +76,7 @@ fn build_old_symbols(archives: &Path) {
     build.file(workspace().join("rt/glibc/old_symbols.c")).out_dir(archives).cargo_metadata(false);
     build.opt_level(2).debug(false).pic(true).warnings_into_errors(false);
     build.flag("-ffunction-sections").flag("-fvisibility=hidden").flag("-fno-stack-protector");
-    build.compile("w2n_glibc");
+    build.compile(OLD_SYMBOLS);
 }
 
 fn write(path: &Path, bytes: &[u8]) {

@@ -1,6 +1,6 @@
 //! Takes the unwinder out of the runtime. It ends the process when it panics, but Rust's standard library
-//! was compiled to unwind and to print backtraces, and would have libgcc's unwinder linked into every program.
-//! That unwinder asks for a symbol of glibc 2.35.
+//! was compiled to unwind and to print backtraces, and would have libgcc's unwinder linked into every
+//! program. That unwinder asks for a symbol of glibc 2.35.
 //!
 //! The rule: what the standard library wants of an unwinder becomes `abort`, in the symbol tables of the
 //! archive, so that C++ code in the same program keeps the unwinder that it has.

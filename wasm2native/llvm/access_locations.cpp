@@ -1,9 +1,10 @@
 //! Says of each machine instruction that accesses memory which operator it is.
 //!
-//! Instruction selection folds a load into what uses it, and the instruction gets the location of that: a backtrace
-//! would name an addition that cannot trap. A value that is gathered from several loads has no location at all. But
-//! a machine instruction knows the pointer that it accesses memory through, and the IR, which is still there, has
-//! the access with its location. The rule: an access that could be several has none, and says so.
+//! Instruction selection folds a load into what uses it, and the instruction gets the location of that: a
+//! backtrace would name an addition that cannot trap. A value that is gathered from several loads has no
+//! location at all. But a machine instruction knows the pointer that it accesses memory through, and the IR,
+//! which is still there, has the access with its location. The rule: an access that could be several has
+//! none, and says so.
 
 #include "access_locations.h"
 
@@ -22,7 +23,9 @@ namespace w2n {
 namespace {
 
 /// The column of a location is the number of bytes that are accessed.
-bool isAccess(const DebugLoc &location) { return location && location.getCol() != 0; }
+bool isAccess(const DebugLoc &location) {
+    return location && location.getCol() != 0;
+}
 
 class AccessLocations : public MachineFunctionPass {
 public:
@@ -64,7 +67,8 @@ private:
             for (const Instruction &instruction : block) {
                 const Value *pointer = getLoadStorePointerOperand(&instruction);
                 if (pointer && isAccess(instruction.getDebugLoc()))
-                    accesses[pointer].push_back({&block, isa<StoreInst>(instruction), instruction.getDebugLoc()});
+                    accesses[pointer].push_back(
+                        {&block, isa<StoreInst>(instruction), instruction.getDebugLoc()});
             }
         }
     }
@@ -75,7 +79,8 @@ private:
             if (!operand->getValue() || known == accesses.end())
                 continue;
             DebugLoc present = instruction.getDebugLoc();
-            if (is_contained(map_range(known->second, [](const Access &access) { return access.location; }), present))
+            if (is_contained(map_range(known->second, [](const Access &access) { return access.location; }),
+                             present))
                 return;
             DebugLoc location = choose(known->second, block, operand->isStore());
             if (!location)
@@ -85,7 +90,8 @@ private:
         }
     }
 
-    /// The first access in the block: where that did not trap, later ones through the same pointer do not either.
+    /// The first access in the block: where that did not trap, later ones through the same pointer do not
+    /// either.
     static DebugLoc choose(ArrayRef<Access> candidates, const BasicBlock *block, bool isStore) {
         const Access *best = nullptr;
         for (const Access &access : candidates) {
@@ -97,9 +103,8 @@ private:
         }
         if (best)
             return best->location;
-        bool areEqual = all_of(candidates, [&](const Access &access) {
-            return access.location == candidates.front().location;
-        });
+        bool areEqual = all_of(
+            candidates, [&](const Access &access) { return access.location == candidates.front().location; });
         return areEqual ? candidates.front().location : DebugLoc();
     }
 
@@ -113,8 +118,9 @@ char AccessLocations::ID = 0;
 } // namespace w2n
 
 extern "C" void w2n_keep_access_locations() {
-    static RegisterTargetPassConfigCallback registered([](TargetMachine &, legacy::PassManagerBase &, TargetPassConfig *config) {
-        // After everything that makes or merges instructions.
-        config->insertPass(&StackMapLivenessID, new w2n::AccessLocations());
-    });
+    static RegisterTargetPassConfigCallback registered(
+        [](TargetMachine &, legacy::PassManagerBase &, TargetPassConfig *config) {
+            // After everything that makes or merges instructions.
+            config->insertPass(&StackMapLivenessID, new w2n::AccessLocations());
+        });
 }

@@ -167,7 +167,8 @@ Value *emitWideEndCheck(Value *start, int64_t step, const End &end, Value *lastI
         need = builder.CreateAdd(way, need, "need");
     Value *fits = builder.CreateICmpULE(need, limit, "fits");
     Value *ends = builder.CreateICmpULE(start, builder.CreateSub(limit, need, "room"), "ends");
-    return builder.CreateAnd(builder.CreateAnd(isShort, falls), builder.CreateAnd(fits, ends), "stays_inside");
+    return builder.CreateAnd(builder.CreateAnd(isShort, falls), builder.CreateAnd(fits, ends),
+                             "stays_inside");
 }
 
 } // namespace w2n

@@ -42,8 +42,8 @@ struct AddressGroup {
     /// at most `kMaxSpan`.
     int64_t lowest = 0;
     int64_t highest = 0;
-    llvm::SmallVector<Member, 8> members;
-    llvm::SmallVector<End, 2> ends;
+    llvm::SmallVector<Member, 8> members = {};
+    llvm::SmallVector<End, 2> ends = {};
 
     /// Bytes between the lowest and the highest member in one iteration.
     uint64_t span() const { return uint64_t(highest - lowest); }
@@ -79,8 +79,8 @@ llvm::Value *emitLowestStart(const AddressGroup &group, llvm::SCEVExpander &expa
 
 /// Emits the check: an i1 that is true only if no address of `group` wraps in any of the iterations
 /// 0 .. `lastIteration` (64 bits, unsigned), given its `lowestStart`.
-llvm::Value *emitNoWrapCheck(const AddressGroup &group, llvm::Value *lowestStart,
-                             llvm::Value *lastIteration, llvm::IRBuilderBase &builder);
+llvm::Value *emitNoWrapCheck(const AddressGroup &group, llvm::Value *lowestStart, llvm::Value *lastIteration,
+                             llvm::IRBuilderBase &builder);
 
 /// Emits the check that all comparisons of the group with `end` hold in the iterations 0 .. `lastIteration`:
 /// an i1 that means it only where `emitNoWrapCheck` holds too.

@@ -23,7 +23,8 @@ bool hasStore(Value *pointer) {
 
 /// Whether anything uses `value` but addresses that have lost their users.
 bool isNeeded(const Value &value) {
-    return any_of(value.users(), [](const User *user) { return !isa<GetElementPtrInst>(user) || !user->use_empty(); });
+    return any_of(value.users(),
+                  [](const User *user) { return !isa<GetElementPtrInst>(user) || !user->use_empty(); });
 }
 
 } // namespace
@@ -37,8 +38,8 @@ GetElementPtrInst *addressOf(User *user, const Member &member, const Loop &loop)
     return isAddress ? address : nullptr;
 }
 
-AddressRewriter::AddressRewriter(Loop &loop, const AddressGroup &group, Value *lowestStart, PHINode *iteration,
-                                 std::optional<uint64_t> reach)
+AddressRewriter::AddressRewriter(Loop &loop, const AddressGroup &group, Value *lowestStart,
+                                 PHINode *iteration, std::optional<uint64_t> reach)
     : loop(loop), group(group), lowestStart(lowestStart), iteration(iteration), reach(reach),
       preheader(loop.getLoopPreheader()->getTerminator()) {}
 
@@ -145,8 +146,9 @@ Value *AddressRewriter::baseFor(const Address &address) {
         Value *number = builder.CreatePtrToInt(address.root, builder.getInt64Ty());
         // Sums of a user-space address and distances below 2^34: they do not wrap.
         Value *start = builder.CreateAdd(number, lowestStart, "", true, true);
-        base = builder.CreateIntToPtr(builder.CreateAdd(start, builder.getInt64(lowest), "", lowest >= 0, true),
-                                      address.root->getType(), "array");
+        base =
+            builder.CreateIntToPtr(builder.CreateAdd(start, builder.getInt64(lowest), "", lowest >= 0, true),
+                                   address.root->getType(), "array");
     }
     return base;
 }

@@ -1,8 +1,8 @@
 //! Loops that the guest's compiler unrolled, with a check that their arrays do not overlap.
 //!
 //! The loop vectoriser pays shuffles for a loop that is unrolled already; the SLP vectoriser takes the
-//! copies of the body side by side, if it knows that the stores of one do not reach the loads of the next. Nothing
-//! is erased here: LLVM's own versioning makes the copy, and its scopes say what the check has found.
+//! copies of the body side by side, if it knows that the stores of one do not reach the loads of the next.
+//! Nothing is erased here: LLVM's own versioning makes the copy, and its scopes say what the check has found.
 
 #include "alias_versioning.h"
 
@@ -53,8 +53,8 @@ bool versionMarkedLoops(Function &function, FunctionAnalysisManager &manager) {
             continue;
         if (!loop->isLCSSAForm(dominators))
             formLCSSARecursively(*loop, dominators, &loops, &evolution);
-        LoopVersioning versioning(info, info.getRuntimePointerChecking()->getChecks(), loop, &loops, &dominators,
-                                  &evolution);
+        LoopVersioning versioning(info, info.getRuntimePointerChecking()->getChecks(), loop, &loops,
+                                  &dominators, &evolution);
         versioning.versionLoop();
         versioning.annotateLoopWithNoAlias();
         Loop *fallback = versioning.getNonVersionedLoop();
@@ -63,7 +63,8 @@ bool versionMarkedLoops(Function &function, FunctionAnalysisManager &manager) {
         accesses.clear();
         isChanged = true;
         remarks.emit([&] {
-            return OptimizationRemark(kAliasVersioningName, "Versioned", loop->getStartLoc(), loop->getHeader())
+            return OptimizationRemark(kAliasVersioningName, "Versioned", loop->getStartLoc(),
+                                      loop->getHeader())
                    << "loop without overlap of its arrays: " << ore::NV("Checks", checks) << " checks";
         });
     }

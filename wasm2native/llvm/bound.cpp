@@ -37,7 +37,8 @@ bool takeOutConstant(Value *&value, uint64_t &reach) {
     bool isAdd = sum->getOpcode() == Instruction::Add;
     // An extension of 32 bits and a small constant need no flag, which LLVM drops now and then.
     auto *extension = dyn_cast<ZExtInst>(sum->getOperand(0));
-    bool fits = extension && extension->getSrcTy()->getScalarSizeInBits() <= 32 && sum->getType()->isIntegerTy(64);
+    bool fits =
+        extension && extension->getSrcTy()->getScalarSizeInBits() <= 32 && sum->getType()->isIntegerTy(64);
     auto *disjoint = dyn_cast<PossiblyDisjointInst>(sum);
     if (!(isAdd && (sum->hasNoUnsignedWrap() || fits)) && !(disjoint && disjoint->isDisjoint()))
         return false;
@@ -57,7 +58,8 @@ std::optional<uint64_t> subtracted(const BinaryOperator &difference) {
     if (!number || (!isAdd && difference.getOpcode() != Instruction::Sub))
         return std::nullopt;
     APInt constant = isAdd ? -number->getValue() : number->getValue();
-    bool isKnown = (!isAdd && difference.hasNoUnsignedWrap()) || isAtLeast(difference.getOperand(0), constant);
+    bool isKnown =
+        (!isAdd && difference.hasNoUnsignedWrap()) || isAtLeast(difference.getOperand(0), constant);
     return isKnown && constant.ult(kMaxConstant) ? std::optional(constant.getZExtValue()) : std::nullopt;
 }
 
@@ -113,7 +115,8 @@ std::optional<Bound> boundOn(const BranchInst &branch, unsigned edge) {
     }
     while (takeOutConstant(bound.value, bound.reach)) {
     }
-    if (auto *constant = dyn_cast<ConstantInt>(bound.value); constant && constant->getValue().ult(kMaxConstant)) {
+    if (auto *constant = dyn_cast<ConstantInt>(bound.value);
+        constant && constant->getValue().ult(kMaxConstant)) {
         bound.value = nullptr;
         bound.reach += constant->getZExtValue();
     }

@@ -133,7 +133,9 @@ bool areDifferentEffects(const Instruction &one, const Instruction &other) {
 bool haveDifferentEffects(BasicBlock &one, BasicBlock &other) {
     if (&one == &other)
         return false;
-    auto effectOf = [&](BasicBlock &block) { return block.getSinglePredecessor() ? firstEffect(block) : nullptr; };
+    auto effectOf = [&](BasicBlock &block) {
+        return block.getSinglePredecessor() ? firstEffect(block) : nullptr;
+    };
     Instruction *effect = effectOf(one);
     Instruction *otherEffect = effectOf(other);
     if (effect && otherEffect)
@@ -193,7 +195,8 @@ bool CertainLoads::isSureToFollow(Instruction &user, Value &value) {
         return true;
     // A phi is made where blocks meet; what it came from does not move.
     bool mayBeElsewhere = stage == Stage::Optimisation || isa<PHINode>(value);
-    return mayBeElsewhere && loops.getLoopFor(block) == loops.getLoopFor(home) && followers.dominates(block, home);
+    return mayBeElsewhere && loops.getLoopFor(block) == loops.getLoopFor(home) &&
+           followers.dominates(block, home);
 }
 
 bool CertainLoads::reachesThroughPhi(PHINode &phi, const Use &use, Trail trail) {
@@ -304,9 +307,9 @@ bool CertainLoads::isUnchanged(Instruction &user, const Use &use, Trail trail) {
 /// Whether what `user` makes of its operand depends on each byte of it.
 bool CertainLoads::isPassed(Instruction &user, const Use &use, Trail trail) {
     if (auto *binary = dyn_cast<BinaryOperator>(&user))
-        return use.getOperandNo() == 0 ? isPassedByBinary(*binary, *binary->getOperand(1), trail)
-                                       : binary->isCommutative() &&
-                                             isPassedByBinary(*binary, *binary->getOperand(0), trail);
+        return use.getOperandNo() == 0
+                   ? isPassedByBinary(*binary, *binary->getOperand(1), trail)
+                   : binary->isCommutative() && isPassedByBinary(*binary, *binary->getOperand(0), trail);
     if (auto *compare = dyn_cast<CmpInst>(&user))
         return isPassedByCompare(*compare, use, trail);
     if (auto *select = dyn_cast<SelectInst>(&user))
@@ -386,8 +389,7 @@ bool CertainLoads::isPassedByCompare(CmpInst &user, const Use &use, Trail trail)
         return true;
     // As `value < bound`: below 256 the lowest byte does not matter.
     APInt bound = *number;
-    CmpInst::Predicate predicate =
-        use.getOperandNo() == 0 ? user.getPredicate() : user.getSwappedPredicate();
+    CmpInst::Predicate predicate = use.getOperandNo() == 0 ? user.getPredicate() : user.getSwappedPredicate();
     bool isBeyond = predicate == CmpInst::ICMP_UGT || predicate == CmpInst::ICMP_SGT ||
                     predicate == CmpInst::ICMP_ULE || predicate == CmpInst::ICMP_SLE;
     if (isBeyond)
@@ -435,7 +437,7 @@ bool CertainLoads::isIndependent(Value &other, Trail trail) {
 bool CertainLoads::dividesEffects(Instruction &terminator) {
     Loop *loop = loops.getLoopFor(terminator.getParent());
     if (loop && loop->isLoopExiting(terminator.getParent()))
-        return dividesLoop(*loop, terminator);
+        return dividesLoop(*loop);
     BasicBlock *first = terminator.getSuccessor(0);
     for (unsigned index = 1; index < terminator.getNumSuccessors() && index < kMaxBlockSteps; ++index) {
         if (haveDifferentEffects(*first, *terminator.getSuccessor(index)))
@@ -445,7 +447,7 @@ bool CertainLoads::dividesEffects(Instruction &terminator) {
 }
 
 /// A way out of a loop stays if the loop does; LLVM deletes one that ends and does nothing.
-bool CertainLoads::dividesLoop(Loop &loop, Instruction &terminator) {
+bool CertainLoads::dividesLoop(Loop &loop) {
     unsigned steps = 0;
     for (BasicBlock *block : loop.blocks()) {
         if (++steps > kMaxBlockSteps)

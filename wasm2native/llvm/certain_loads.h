@@ -49,7 +49,7 @@ private:
     bool isPassedBySelect(llvm::SelectInst &user, const llvm::Use &use, Trail trail);
     bool isIndependent(llvm::Value &other, Trail trail);
     bool dividesEffects(llvm::Instruction &terminator);
-    bool dividesLoop(llvm::Loop &loop, llvm::Instruction &terminator);
+    bool dividesLoop(llvm::Loop &loop);
 
     Stage stage;
     llvm::LoopInfo &loops;

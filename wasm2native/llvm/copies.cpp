@@ -72,8 +72,8 @@ int64_t Copies::stepPerCopy(const SCEVAddRecExpr &recurrence) const {
     return *signedStep(recurrence, evolution) / int64_t(factor);
 }
 
-/// Whether `later` is at all times what `recurrence` is some copies later. The distance is smaller than the step,
-/// so it is the same number in any width that holds the step.
+/// Whether `later` is at all times what `recurrence` is some copies later. The distance is smaller than the
+/// step, so it is the same number in any width that holds the step.
 bool Copies::isCopiesLater(const SCEVAddRecExpr &recurrence, Value *later, unsigned copies) const {
     auto distance = signedConstant(evolution.getMinusSCEV(evolution.getSCEV(later), &recurrence));
     return distance && *distance == stepPerCopy(recurrence) * int64_t(copies);
@@ -101,7 +101,8 @@ bool Copies::matchValues(Value *value, Value *later) {
 bool Copies::matchInstructions(Instruction *value, Instruction *later) {
     if (auto *load = dyn_cast<LoadInst>(value); load && !load->isSimple())
         return false;
-    if (auto *call = dyn_cast<CallBase>(value); call && !(isa<IntrinsicInst>(call) && call->doesNotAccessMemory()))
+    if (auto *call = dyn_cast<CallBase>(value);
+        call && !(isa<IntrinsicInst>(call) && call->doesNotAccessMemory()))
         return false;
     if (!value->isSameOperationAs(later) || ++comparisons > kMaxComparisons)
         return false;
@@ -168,7 +169,8 @@ bool Copies::isUnmatched(PHINode &phi) {
     return !next.count(&phi) && !advancing(&phi) && &phi != loop.getCanonicalInductionVariable();
 }
 
-/// Whether `value` is a phi of the loop with which nothing was compared: it would go on with an unknown value.
+/// Whether `value` is a phi of the loop with which nothing was compared: it would go on with an unknown
+/// value.
 bool Copies::isUnknownPhi(Value *value) {
     auto *phi = dyn_cast<PHINode>(value);
     return phi && loop.contains(phi) && !advancing(phi) && !is_contained(carriedPhis, phi);
@@ -207,7 +209,8 @@ bool Copies::collectKept() {
     SetVector<Instruction *> kept;
     auto keep = [&](Value *value) {
         auto *instruction = dyn_cast<Instruction>(value);
-        if (instruction && loop.contains(instruction) && !isa<PHINode>(instruction) && !advancing(instruction))
+        if (instruction && loop.contains(instruction) && !isa<PHINode>(instruction) &&
+            !advancing(instruction))
             kept.insert(instruction);
     };
     for (StoreInst *store : stores.take_front(storesPerCopy()))
@@ -239,8 +242,8 @@ bool Copies::keepsMemoryOrder(AAResults &aliases) const {
             for (unsigned i = 0; i < stores.size(); ++i) {
                 unsigned storeCopy = i / storesPerCopy();
                 bool isBefore = original->comesBefore(stores[i]);
-                bool willBeBefore = copy < storeCopy || (copy == storeCopy && load->comesBefore(
-                                                                                  stores[i % storesPerCopy()]));
+                bool willBeBefore =
+                    copy < storeCopy || (copy == storeCopy && load->comesBefore(stores[i % storesPerCopy()]));
                 if (isBefore != willBeBefore &&
                     !aliases.isNoAlias(MemoryLocation::get(original), MemoryLocation::get(stores[i])))
                     return false;

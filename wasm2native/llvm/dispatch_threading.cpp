@@ -43,8 +43,8 @@ constexpr unsigned kMaxSearchedBlocks = 8;
 /// Instructions that are looked at, at most, for that store.
 constexpr unsigned kMaxSearchedInstructions = 256;
 
-/// What is asked once per edge and found out once per function: how long it takes depends on how often a local is
-/// used and how many cases a dispatch has, of which there may be as many as edges.
+/// What is asked once per edge and found out once per function: how long it takes depends on how often a
+/// local is used and how many cases a dispatch has, of which there may be as many as edges.
 class Facts {
 public:
     /// Whether `address` is a local: nothing but loads and stores of this function can reach it.
@@ -95,7 +95,8 @@ Constant *constantAtEnd(const Value *local, BasicBlock *block) {
 /// What an edge from `from` to a block finds there.
 class Evaluation {
 public:
-    Evaluation(BasicBlock &from, const DataLayout &layout, Facts &facts) : from(from), layout(layout), facts(facts) {}
+    Evaluation(BasicBlock &from, const DataLayout &layout, Facts &facts)
+        : from(from), layout(layout), facts(facts) {}
 
     /// Where `block` leads if it does nothing but find that out, and null otherwise.
     BasicBlock *targetOf(BasicBlock &block) {
@@ -118,7 +119,8 @@ public:
 private:
     Constant *evaluate(Instruction &instruction) {
         if (auto *load = dyn_cast<LoadInst>(&instruction)) {
-            bool isPlain = !load->isVolatile() && load->getType()->isIntegerTy() && facts.isLocal(load->getPointerOperand());
+            bool isPlain = !load->isVolatile() && load->getType()->isIntegerTy() &&
+                           facts.isLocal(load->getPointerOperand());
             Constant *value = isPlain ? constantAtEnd(load->getPointerOperand(), &from) : nullptr;
             return value && value->getType() == load->getType() ? value : nullptr;
         }
@@ -193,14 +195,16 @@ void threadDispatches(Function &function) {
         return;
     OptimizationRemarkEmitter remarks(&function);
     remarks.emit([&] {
-        return OptimizationRemark(kDispatchThreadingName, "Threaded", startOf(function), &function.getEntryBlock())
+        return OptimizationRemark(kDispatchThreadingName, "Threaded", startOf(function),
+                                  &function.getEntryBlock())
                << ore::NV("Branches", moved) << " branches led past a dispatch";
     });
 }
 
 } // namespace
 
-void threadDispatchesOf(Function &function) { threadDispatches(function); }
+void threadDispatchesOf(Function &function) {
+    threadDispatches(function);
+}
 
 } // namespace w2n
-

@@ -7,8 +7,8 @@
 
 namespace w2n {
 
-/// Leads each branch that sets a local to a constant directly to where a dispatch on that local goes. Locals are
-/// still allocas.
+/// Leads each branch that sets a local to a constant directly to where a dispatch on that local goes. Locals
+/// are still allocas.
 void threadDispatchesOf(llvm::Function &function);
 
 } // namespace w2n

@@ -19,15 +19,15 @@
 //! length was read after the old one. Both must be asked for: a guest can keep a length in a local, grow
 //! the memory, have an access checked with the new length and compare with the old one.
 //!
-//! Which access traps, and what was stored before, stays as it was: only branches that never trap go. A comparison is
-//! taken from its branch alone, which gets the constant that it always was; it is deleted, at the end, if nothing else
-//! uses it.
+//! Which access traps, and what was stored before, stays as it was: only branches that never trap go. A
+//! comparison is taken from its branch alone, which gets the constant that it always was; it is deleted, at
+//! the end, if nothing else uses it.
 
 #include "dominated_checks.h"
 
 #include "bound.h"
-#include "llvm/ADT/DepthFirstIterator.h"
 #include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/DepthFirstIterator.h"
 #include "llvm/ADT/SmallPtrSet.h"
 #include "llvm/IR/Dominators.h"
 #include "llvm/IR/IRBuilder.h"
@@ -65,7 +65,8 @@ struct Fact {
 /// Finds the checks of one function in the order of the dominator tree.
 class CheckEliminator {
 public:
-    CheckEliminator(Function &function, DominatorTree &dominators) : function(function), dominators(dominators) {}
+    CheckEliminator(Function &function, DominatorTree &dominators)
+        : function(function), dominators(dominators) {}
 
     bool run() {
         bool isChanged = false;
@@ -97,8 +98,9 @@ private:
         known.push_back({bound->reach, bound->limit, &block});
     }
 
-    /// Leaves only what holds in `block`. Blocks come in preorder, so what does not dominate this one dominates
-    /// none that is still to come, and what is left is a chain of blocks, each dominated by the one before.
+    /// Leaves only what holds in `block`. Blocks come in preorder, so what does not dominate this one
+    /// dominates none that is still to come, and what is left is a chain of blocks, each dominated by the one
+    /// before.
     void forgetOutside(SmallVector<Fact, 2> &known, BasicBlock &block) const {
         while (!known.empty() && !dominators.dominates(known.back().block, &block))
             known.pop_back();
@@ -161,7 +163,8 @@ private:
             return true;
         if (auto *phi = dyn_cast<PHINode>(length))
             return all_of(phi->incoming_values(), [&](Value *incoming) {
-                return incoming == old || dominators.dominates(cast<Instruction>(old), cast<Instruction>(incoming));
+                return incoming == old ||
+                       dominators.dominates(cast<Instruction>(old), cast<Instruction>(incoming));
             });
         return dominators.dominates(cast<Instruction>(old), cast<Instruction>(length));
     }

@@ -16,9 +16,9 @@
 //! computed. Arithmetic stays in 32 bits, so that it wraps where the guest's does. LLVM's own passes would
 //! undo this, so it comes last.
 //!
-//! Who used what goes: other extensions of the same value, and phis that are kept extended. Users of an extension get the
-//! extended value; users of such a phi get its lower half, but for the other phis, which go with it. All other values
-//! stay, and users in other blocks get the lower half instead.
+//! Who used what goes: other extensions of the same value, and phis that are kept extended. Users of an
+//! extension get the extended value; users of such a phi get its lower half, but for the other phis, which go
+//! with it. All other values stay, and users in other blocks get the lower half instead.
 
 #include "extended_indices.h"
 
@@ -80,7 +80,8 @@ public:
         collect(function);
         for (PHINode *phi : phis) {
             IRBuilder<> builder(phi);
-            extensions[phi] = builder.CreatePHI(builder.getInt64Ty(), phi->getNumIncomingValues(), "extended");
+            extensions[phi] =
+                builder.CreatePHI(builder.getInt64Ty(), phi->getNumIncomingValues(), "extended");
         }
         for (Value *value : values) {
             if (isPhi(value))
@@ -159,7 +160,8 @@ private:
                 continue;
             Value *&low = lows[block];
             if (!low) {
-                IRBuilder<> builder(block, isAtHome ? block->getTerminator()->getIterator() : block->getFirstInsertionPt());
+                IRBuilder<> builder(block, isAtHome ? block->getTerminator()->getIterator()
+                                                    : block->getFirstInsertionPt());
                 low = builder.CreateTrunc(&extended, builder.getInt32Ty(), "low");
             }
             use->set(low);

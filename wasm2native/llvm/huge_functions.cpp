@@ -29,11 +29,12 @@ constexpr char kWasMinSize = 'm';
 /// The main loops of SQLite, QuickJS and GCC stay below 40,000 instructions.
 constexpr unsigned kHugeInstructions = 150'000;
 
-/// Many phis mean many values that live through many loops, all of which several passes look at for each loop.
+/// Many phis mean many values that live through many loops, all of which several passes look at for each
+/// loop.
 constexpr unsigned kManyPhis = 10'000;
 
-/// A value that is compared before n branches is known better behind each of them, and who asks for it looks at
-/// all: this is the most of n * n, summed over all values, that is left to LLVM.
+/// A value that is compared before n branches is known better behind each of them, and who asks for it looks
+/// at all: this is the most of n * n, summed over all values, that is left to LLVM.
 constexpr uint64_t kManyComparisons = 500'000;
 
 /// Beyond this, code generation takes as long.
@@ -45,7 +46,8 @@ uint64_t comparisons(Function &function) {
     DenseMap<Value *, uint64_t> counts;
     for (BasicBlock &block : function) {
         auto *branch = dyn_cast<BranchInst>(block.getTerminator());
-        auto *compare = branch && branch->isConditional() ? dyn_cast<ICmpInst>(branch->getCondition()) : nullptr;
+        auto *compare =
+            branch && branch->isConditional() ? dyn_cast<ICmpInst>(branch->getCondition()) : nullptr;
         // A comparison of Wasm's is a number, which a branch compares with zero.
         while (compare && isa<ZExtInst>(compare->getOperand(0)) && isa<Constant>(compare->getOperand(1)))
             compare = dyn_cast<ICmpInst>(cast<ZExtInst>(compare->getOperand(0))->getOperand(0));
@@ -128,10 +130,12 @@ HugeFunctions::~HugeFunctions() {
     }
 }
 
-void HugeFunctions::setAside(Function &function, FunctionPassManager cheap, FunctionAnalysisManager &analyses) {
+void HugeFunctions::setAside(Function &function, FunctionPassManager cheap,
+                             FunctionAnalysisManager &analyses) {
     OptimizationRemarkEmitter remarks(&function);
     remarks.emit([&] {
-        return OptimizationRemark(kHugeFunctionsName, "SetAside", startOf(function), &function.getEntryBlock())
+        return OptimizationRemark(kHugeFunctionsName, "SetAside", startOf(function),
+                                  &function.getEntryBlock())
                << "function of " << ore::NV("Instructions", function.getInstructionCount())
                << " instructions gets a few cheap passes only";
     });

@@ -1,8 +1,8 @@
 //! Functions too large for the whole pipeline.
 //!
-//! The rule to know: many passes take more than linear time, so a function beyond a size, or of a shape that they
-//! are slow with, gets a few cheap passes instead of all; it is correct either way. Which functions these are
-//! is written on them: passes delete functions and replace them by others meanwhile.
+//! The rule to know: many passes take more than linear time, so a function beyond a size, or of a shape that
+//! they are slow with, gets a few cheap passes instead of all; it is correct either way. Which functions
+//! these are is written on them: passes delete functions and replace them by others meanwhile.
 #pragma once
 
 #include "llvm/IR/PassManager.h"
@@ -20,7 +20,8 @@ public:
     ~HugeFunctions();
 
 private:
-    void setAside(llvm::Function &function, llvm::FunctionPassManager cheap, llvm::FunctionAnalysisManager &analyses);
+    void setAside(llvm::Function &function, llvm::FunctionPassManager cheap,
+                  llvm::FunctionAnalysisManager &analyses);
 
     llvm::Module &module;
 };

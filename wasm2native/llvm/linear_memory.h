@@ -1,4 +1,5 @@
-//! What LLVM's passes must know of linear memory: an access out of bounds traps, whatever becomes of its value.
+//! What LLVM's passes must know of linear memory: an access out of bounds traps, whatever becomes of its
+//! value.
 //!
 //! The rule to know: with guard pages every access comes volatile from the translator. `RelaxedAccesses`
 //! makes those plain that LLVM cannot lose, `KeptAccesses` looks again before code is generated.
@@ -7,7 +8,7 @@
 namespace llvm {
 class Instruction;
 class Module;
-}
+} // namespace llvm
 
 namespace w2n {
 

@@ -9,11 +9,11 @@
 //!                                                 failed = end(check, x differs from the reference's)
 //!                                                 br failed, trap, ...
 //!
-//! The reference runs first: where it traps the program is as it would be without all this, and where the other
-//! loop leaves to a trap, which the reference did not, the check has failed. Both begin with the same memory and the
-//! same values, and nothing but the two loops is between `begin` and `end`, so whatever differs is the work of
-//! the passes in between. Results that are NaN are equal; in memory they are bytes like others. Loops with calls or
-//! atomic accesses are left alone, as they are by our passes.
+//! The reference runs first: where it traps the program is as it would be without all this, and where the
+//! other loop leaves to a trap, which the reference did not, the check has failed. Both begin with the same
+//! memory and the same values, and nothing but the two loops is between `begin` and `end`, so whatever
+//! differs is the work of the passes in between. Results that are NaN are equal; in memory they are bytes
+//! like others. Loops with calls or atomic accesses are left alone, as they are by our passes.
 //!
 //! Each store announces itself to the runtime. The calls are put in last, so that no pass sees them.
 
@@ -142,8 +142,8 @@ public:
         BasicBlock *fastEntry =
             SplitBlock(entry, entry->getTerminator(), &dominators, &loops, nullptr, "loop_check.entry");
         SmallVector<BasicBlock *, 8> blocks;
-        Loop *reference = cloneLoopWithPreheader(fastEntry, entry, &loop, copies, ".reference", &loops, &dominators,
-                                                 blocks);
+        Loop *reference = cloneLoopWithPreheader(fastEntry, entry, &loop, copies, ".reference", &loops,
+                                                 &dominators, blocks);
         remapInstructionsInBlocks(blocks, copies);
         reference->setLoopAlreadyUnrolled();
         addStringMetadataToLoop(reference, "llvm.loop.isvectorized", 1);
@@ -181,9 +181,11 @@ private:
         return copy ? copy : value;
     }
 
-    /// Leads all ways out of the reference but those to a trap to a block of its own, with what each exit got.
+    /// Leads all ways out of the reference but those to a trap to a block of its own, with what each exit
+    /// got.
     void addSwap(BasicBlock *fastEntry) {
-        auto *swap = BasicBlock::Create(fastEntry->getContext(), "loop_check.swap", fastEntry->getParent(), fastEntry);
+        auto *swap =
+            BasicBlock::Create(fastEntry->getContext(), "loop_check.swap", fastEntry->getParent(), fastEntry);
         if (Loop *parent = loop.getParentLoop())
             parent->addBasicBlockToLoop(swap, loops);
         IRBuilder<> builder(swap);
@@ -208,8 +210,9 @@ private:
             way->addIncoming(builder.getInt32(numberOf(exit)), from);
             for (auto &[other, ofExit] : outcomes) {
                 for (Outcome &outcome : ofExit) {
-                    Value *value = other == exit ? inReference(outcome.value->getIncomingValueForBlock(exiting))
-                                                 : Constant::getNullValue(outcome.value->getType());
+                    Value *value = other == exit
+                                       ? inReference(outcome.value->getIncomingValueForBlock(exiting))
+                                       : Constant::getNullValue(outcome.value->getType());
                     outcome.expected->addIncoming(value, from);
                 }
             }
@@ -289,8 +292,8 @@ public:
     }
 
 private:
-    void collect(Instruction *from, SmallVectorImpl<Instruction *> &writers, SmallPtrSetImpl<BasicBlock *> &seen,
-                 SmallVectorImpl<Instruction *> &starts) {
+    void collect(Instruction *from, SmallVectorImpl<Instruction *> &writers,
+                 SmallPtrSetImpl<BasicBlock *> &seen, SmallVectorImpl<Instruction *> &starts) {
         for (Instruction *instruction = from; instruction; instruction = instruction->getNextNode()) {
             auto *call = dyn_cast<CallBase>(instruction);
             if (runtime.isEnd(*instruction) || (call && call->doesNotReturn()))

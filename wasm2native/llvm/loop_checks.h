@@ -21,8 +21,9 @@ struct W2nLoopCheckAbi {
 
 namespace w2n {
 
-/// Puts in front of each innermost loop without calls a copy that no loop pass touches, which runs first; what it has
-/// stored is taken back then. Behind the loop its values and all of memory are compared with the copy's.
+/// Puts in front of each innermost loop without calls a copy that no loop pass touches, which runs first;
+/// what it has stored is taken back then. Behind the loop its values and all of memory are compared with the
+/// copy's.
 class LoopChecks : public llvm::PassInfoMixin<LoopChecks> {
 public:
     explicit LoopChecks(const W2nLoopCheckAbi &abi) : abi(abi) {}

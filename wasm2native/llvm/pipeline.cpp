@@ -5,6 +5,7 @@
 #include "pipeline.h"
 
 #include "alias_versioning.h"
+#include "dispatch_threading.h"
 #include "dominated_checks.h"
 #include "extended_indices.h"
 #include "huge_functions.h"
@@ -14,9 +15,11 @@
 #include "llvm/Analysis/CGSCCPassManager.h"
 #include "llvm/Analysis/LoopAnalysisManager.h"
 #include "llvm/IR/Module.h"
+#include "llvm/IR/Verifier.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Passes/StandardInstrumentations.h"
 #include "llvm/Target/TargetMachine.h"
+#include "promotion.h"
 #include "relaxed_accesses.h"
 #include "reroll.h"
 #include "verify.h"
@@ -33,9 +36,10 @@ void addPasses(PassBuilder &builder, const W2nPassOptions &options) {
         passes.addPass(Verified(DominatedChecks(), verification));
     });
     // When all is simplified, and before the vectorisers.
-    builder.registerOptimizerEarlyEPCallback([=](ModulePassManager &passes, OptimizationLevel level, ThinOrFullLTOPhase) {
-        passes.addPass(createModuleToFunctionPassAdaptor(Verified(RelaxedAccesses(level), verification)));
-    });
+    builder.registerOptimizerEarlyEPCallback(
+        [=](ModulePassManager &passes, OptimizationLevel level, ThinOrFullLTOPhase) {
+            passes.addPass(createModuleToFunctionPassAdaptor(Verified(RelaxedAccesses(level), verification)));
+        });
     builder.registerVectorizerStartEPCallback([=](FunctionPassManager &passes, OptimizationLevel level) {
         if (options.checksLoops)
             passes.addPass(Verified(LoopChecks(options.loopChecks), verification));
@@ -46,18 +50,22 @@ void addPasses(PassBuilder &builder, const W2nPassOptions &options) {
         passes.addPass(Verified(AliasVersioning(), verification));
         passes.addPass(Verified(Reroll(), verification));
     });
-    builder.registerOptimizerLastEPCallback([=](ModulePassManager &passes, OptimizationLevel, ThinOrFullLTOPhase) {
-        passes.addPass(createModuleToFunctionPassAdaptor(Verified(ExtendedIndices(), verification)));
-        if (options.checksLoops)
-            passes.addPass(createModuleToFunctionPassAdaptor(Verified(LoopCheckStores(options.loopChecks), verification)));
-        passes.addPass(createModuleToFunctionPassAdaptor(Verified(KeptAccesses(), verification)));
-    });
+    builder.registerOptimizerLastEPCallback(
+        [=](ModulePassManager &passes, OptimizationLevel, ThinOrFullLTOPhase) {
+            passes.addPass(createModuleToFunctionPassAdaptor(Verified(ExtendedIndices(), verification)));
+            if (options.checksLoops)
+                passes.addPass(createModuleToFunctionPassAdaptor(
+                    Verified(LoopCheckStores(options.loopChecks), verification)));
+            passes.addPass(createModuleToFunctionPassAdaptor(Verified(KeptAccesses(), verification)));
+        });
 }
 
 namespace {
 
 OptimizationLevel levelOf(W2nOptLevel level) {
     switch (level) {
+    case W2N_O0:
+        return OptimizationLevel::O0;
     case W2N_O1:
         return OptimizationLevel::O1;
     case W2N_O2:
@@ -72,6 +80,23 @@ OptimizationLevel levelOf(W2nOptLevel level) {
     llvm_unreachable("the levels are those of the enumeration");
 }
 
+/// What is done at every level before anything else: locals are in memory as they were translated. What has to see them
+/// there, because no value then has to be merged anew, runs before they become registers. At -O0 nothing follows, so
+/// loads that code generation would change are kept from it here.
+void prepare(Module &module, OptimizationLevel level, const W2nPassOptions &options) {
+    for (Function &function : module) {
+        if (function.isDeclaration())
+            continue;
+        if (level != OptimizationLevel::O0)
+            threadDispatchesOf(function);
+        promoteLocals(function);
+        if (level == OptimizationLevel::O0)
+            keepOpaqueLoads(function);
+        if (options.verifiesPasses && verifyFunction(function))
+            report_fatal_error("verification failed after promotion in " + function.getName());
+    }
+}
+
 /// What clang's driver turns on.
 PipelineTuningOptions tuning() {
     PipelineTuningOptions options;
@@ -82,7 +107,11 @@ PipelineTuningOptions tuning() {
     return options;
 }
 
-void optimise(Module &module, TargetMachine &machine, OptimizationLevel level, const W2nPassOptions &options) {
+void optimise(Module &module, TargetMachine &machine, OptimizationLevel level,
+              const W2nPassOptions &options) {
+    prepare(module, level, options);
+    if (level == OptimizationLevel::O0)
+        return;
     PassInstrumentationCallbacks callbacks;
     OptNoneInstrumentation skipSetAside(/*DebugLogging=*/false);
     skipSetAside.registerCallbacks(callbacks);
@@ -107,6 +136,6 @@ void optimise(Module &module, TargetMachine &machine, OptimizationLevel level, c
 
 extern "C" void w2n_optimise(LLVMModuleRef module, LLVMTargetMachineRef machine, W2nOptLevel level,
                              const W2nPassOptions *options) {
-    w2n::optimise(*llvm::unwrap(module), *reinterpret_cast<llvm::TargetMachine *>(machine), w2n::levelOf(level),
-                  *options);
+    w2n::optimise(*llvm::unwrap(module), *reinterpret_cast<llvm::TargetMachine *>(machine),
+                  w2n::levelOf(level), *options);
 }

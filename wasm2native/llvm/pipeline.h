@@ -2,8 +2,8 @@
 //! our passes in any pipeline.
 #pragma once
 
-#include "llvm-c/Types.h"
 #include "llvm-c/TargetMachine.h"
+#include "llvm-c/Types.h"
 
 #include "loop_checks.h"
 
@@ -32,10 +32,10 @@ void addPasses(llvm::PassBuilder &builder, const W2nPassOptions &options = {});
 
 extern "C" {
 
-/// Optimisation levels above -O0.
-enum W2nOptLevel : unsigned { W2N_O1, W2N_O2, W2N_O3, W2N_OS, W2N_OZ };
+/// Optimisation levels.
+enum W2nOptLevel : unsigned { W2N_O0, W2N_O1, W2N_O2, W2N_O3, W2N_OS, W2N_OZ };
 
-/// Optimises `module` in place for `machine`.
+/// Does with `module` all that is done between translation and code generation, in place, for `machine`.
 void w2n_optimise(LLVMModuleRef module, LLVMTargetMachineRef machine, W2nOptLevel level,
                   const W2nPassOptions *options);
 }

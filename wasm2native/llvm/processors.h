@@ -8,7 +8,8 @@ extern "C" {
 
 /// Calls `visit(state, name)` for each processor of the target `triple` that has all of `features` (such as
 /// `+64bit`); names are valid during the call. Nothing is visited for a target that is not in this build.
-void w2n_visit_cpus(const char *triple, const char *features, void (*visit)(void *, const char *), void *state);
+void w2n_visit_cpus(const char *triple, const char *features, void (*visit)(void *, const char *),
+                    void *state);
 
 /// Whether the processor that `machine` makes code for has all of `features`, such as `+ssse3,+fma`.
 bool w2n_has_features(LLVMTargetMachineRef machine, const char *features);

@@ -1,22 +1,18 @@
 //! Locals become registers: `mem2reg` with a limit.
 //!
-//! Where two ways of a function meet, each local that one of them changed becomes a phi, with one entry for each
-//! way in. A few kilobytes of Wasm can ask for millions: so many locals that change in so many nested loops, or in
-//! front of a switch of so many cases. The rule: such a function keeps its locals in memory and is not optimised,
-//! which takes time and room in proportion to its size. What a function would need is counted beforehand, the
-//! way LLVM places phis.
+//! Where two ways of a function meet, each local that one of them changed becomes a phi, with one entry for
+//! each way in. A few kilobytes of Wasm can ask for millions: so many locals that change in so many nested
+//! loops, or in front of a switch of so many cases. The rule: such a function keeps its locals in memory and
+//! is not optimised, which takes time and room in proportion to its size. What a function would need is
+//! counted beforehand, the way LLVM places phis.
 
 #include "promotion.h"
 
-#include "dispatch_threading.h"
 #include "huge_functions.h"
-#include "kept_accesses.h"
-#include "llvm-c/Core.h"
 #include "llvm/Analysis/IteratedDominanceFrontier.h"
 #include "llvm/IR/CFG.h"
 #include "llvm/IR/Dominators.h"
 #include "llvm/IR/Instructions.h"
-#include "llvm/IR/Module.h"
 #include "llvm/Transforms/Utils/PromoteMemToReg.h"
 
 using namespace llvm;
@@ -25,8 +21,8 @@ namespace w2n {
 
 namespace {
 
-/// Phis of one function. Functions that people wrote need some thousands at most; with a hundred thousand the back
-/// end takes minutes.
+/// Phis of one function. Functions that people wrote need some thousands at most; with a hundred thousand the
+/// back end takes minutes.
 constexpr uint64_t kMaxPhis = 30'000;
 
 /// Their entries.
@@ -123,7 +119,9 @@ bool needsTooMuch(Function &function, DominatorTree &dominators, ArrayRef<Alloca
     return false;
 }
 
-void promote(Function &function) {
+} // namespace
+
+void promoteLocals(Function &function) {
     SmallVector<AllocaInst *, 64> locals;
     for (Instruction &instruction : function.getEntryBlock()) {
         auto *local = dyn_cast<AllocaInst>(&instruction);
@@ -139,19 +137,4 @@ void promote(Function &function) {
         PromoteMemToReg(locals, dominators);
 }
 
-} // namespace
-
 } // namespace w2n
-
-extern "C" void w2n_promote_locals(LLVMModuleRef module, W2nDispatches dispatches) {
-    for (Function &function : *unwrap(module)) {
-        if (function.isDeclaration())
-            continue;
-        if (dispatches == W2N_THREADED)
-            w2n::threadDispatchesOf(function);
-        w2n::promote(function);
-        // At -O0, where no pipeline follows.
-        if (dispatches == W2N_KEPT)
-            w2n::keepOpaqueLoads(function);
-    }
-}

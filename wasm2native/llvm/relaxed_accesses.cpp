@@ -89,7 +89,9 @@ RelaxedAccesses::RelaxedAccesses(OptimizationLevel level) {
 }
 
 PreservedAnalyses RelaxedAccesses::run(Function &function, FunctionAnalysisManager &analyses) {
-    auto isOpaque = [](Instruction &instruction) { return instruction.isVolatile() && isLinearMemory(instruction); };
+    auto isOpaque = [](Instruction &instruction) {
+        return instruction.isVolatile() && isLinearMemory(instruction);
+    };
     bool hasOpaque = any_of(function, [&](BasicBlock &block) { return any_of(block, isOpaque); });
     if (!hasOpaque || hasStrictTraps(*function.getParent()))
         return PreservedAnalyses::all();

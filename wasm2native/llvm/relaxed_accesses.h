@@ -1,7 +1,8 @@
 //! Makes those accesses to linear memory plain that LLVM cannot lose.
 //!
 //! The rule to know: up to here every access is volatile, so that no simplification has lost one. What is
-//! certain to stay is plain from here on, and gets the passes that need plain accesses; the rest stays volatile.
+//! certain to stay is plain from here on, and gets the passes that need plain accesses; the rest stays
+//! volatile.
 #pragma once
 
 #include "llvm/IR/PassManager.h"

@@ -1,4 +1,4 @@
-//! Remarks of passes, taken apart for `backend/diagnostics.rs`, which repeats these declarations.
+//! What LLVM reports in one context, and remarks of passes taken apart, for `backend/diagnostics.rs`, which repeats these declarations.
 #pragma once
 
 #include "llvm-c/Types.h"
@@ -6,7 +6,7 @@
 namespace llvm {
 class DebugLoc;
 class Function;
-}
+} // namespace llvm
 
 namespace w2n {
 
@@ -28,6 +28,10 @@ struct W2nRemark {
     /// Byte offset in the Wasm module (the line of our debug information), 0 if unknown.
     unsigned offset;
 };
+
+/// Calls `report(info, state)` with all that LLVM has to say in `context`; with what passes did only if they
+/// are to say it.
+void w2n_listen(LLVMContextRef context, void (*report)(LLVMDiagnosticInfoRef, void *), void *state, bool wantsRemarks);
 
 /// Fills in `remark` if `info` is a remark; answers whether it is.
 bool w2n_read_remark(LLVMDiagnosticInfoRef info, W2nRemark *remark);

@@ -31,7 +31,8 @@ bool isSmallStep(int64_t step) {
 }
 
 std::optional<RemovableCheck> asRemovableCheck(BranchInst &branch, Loop &loop,
-                                               SmallVectorImpl<AddressGroup> &groups, ScalarEvolution &evolution) {
+                                               SmallVectorImpl<AddressGroup> &groups,
+                                               ScalarEvolution &evolution) {
     unsigned exit = loop.contains(branch.getSuccessor(0)) ? 1 : 0;
     auto bound = trapsAt(branch.getSuccessor(exit)) ? boundOn(branch, 1 - exit) : std::nullopt;
     if (!bound || !loop.isLoopInvariant(bound->limit))

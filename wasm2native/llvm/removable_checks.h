@@ -22,7 +22,7 @@ struct RemovableCheck {
     /// What holds on the other edge.
     Bound bound;
     /// Where the address is among the groups of 32-bit addresses; or, if it has no place there:
-    std::optional<PlaceInGroup> place;
+    std::optional<PlaceInGroup> place = std::nullopt;
     /// where it starts and what it advances in each iteration, with less than 31 bits.
     const llvm::SCEV *start = nullptr;
     int64_t step = 0;
@@ -31,7 +31,8 @@ struct RemovableCheck {
 using RemovableChecks = llvm::SmallVector<RemovableCheck, 8>;
 
 /// The checks of `loop`, if nothing else leaves it but its latch; their addresses are added to `groups`.
-std::optional<RemovableChecks> findRemovableChecks(llvm::Loop &loop, llvm::SmallVectorImpl<AddressGroup> &groups,
+std::optional<RemovableChecks> findRemovableChecks(llvm::Loop &loop,
+                                                   llvm::SmallVectorImpl<AddressGroup> &groups,
                                                    llvm::ScalarEvolution &evolution);
 
 /// Takes the checks out of the fast loop, and makes one block of what they divided. What only they needed

@@ -9,14 +9,15 @@
 //! Every address that the rerolled loop forms is one that the unrolled loop forms: those of copy c in
 //! iteration k are those of copy 0 in iteration `factor * k + c`.
 //!
-//! What is left of the body, and all that is left (`Copies` makes sure of it): the kept instructions of copy 0,
-//! the carried phis, the counter, and values that advance, rebuilt from the counter wherever a kept instruction
-//! or a carried phi uses one. Who used a value that goes:
+//! What is left of the body, and all that is left (`Copies` makes sure of it): the kept instructions of copy
+//! 0, the carried phis, the counter, and values that advance, rebuilt from the counter wherever a kept
+//! instruction or a carried phi uses one. Who used a value that goes:
 //!
 //! - another copy's instruction: it goes as well;
 //! - a carried phi, at the end of an iteration: it gets copy 0's instruction, or the rebuilt value;
-//! - what comes after the loop: it gets copy 0's instruction, whose last value is that of the last copy, or the
-//!   last value of what advances, computed in front of the loop; for anything else the loop is left alone.
+//! - what comes after the loop: it gets copy 0's instruction, whose last value is that of the last copy, or
+//!   the last value of what advances, computed in front of the loop; for anything else the loop is left
+//!   alone.
 
 #include "reroll.h"
 
@@ -28,8 +29,8 @@
 #include "llvm/IR/Dominators.h"
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/Transforms/Scalar/EarlyCSE.h"
-#include "llvm/Transforms/Utils/LoopUtils.h"
 #include "llvm/Transforms/Utils/Local.h"
+#include "llvm/Transforms/Utils/LoopUtils.h"
 #include "llvm/Transforms/Utils/ScalarEvolutionExpander.h"
 #include "wrap_versioning.h"
 
@@ -109,7 +110,8 @@ public:
                     return false;
             }
         }
-        return all_of(copies.kept(), [&](Instruction *instruction) { return canRebuildOperands(*instruction); }) &&
+        return all_of(copies.kept(),
+                      [&](Instruction *instruction) { return canRebuildOperands(*instruction); }) &&
                all_of(copies.carried(), [&](PHINode *phi) { return canRebuild(copies.successor(phi)); });
     }
 
@@ -206,15 +208,16 @@ private:
         int64_t step = copies.stepPerCopy(*recurrence);
         Value *start = expand(recurrence->getStart(), value->getType());
         IRBuilder<> builder(&*loop.getHeader()->getFirstInsertionPt());
-        if (auto *constant = dyn_cast<ConstantInt>(start); constant && constant->isZero() && step == 1 &&
-                                                           value->getType()->isIntegerTy(64))
+        if (auto *constant = dyn_cast<ConstantInt>(start);
+            constant && constant->isZero() && step == 1 && value->getType()->isIntegerTy(64))
             return result = counter.iteration;
         if (value->getType()->isPointerTy() && isProvedAddress(value))
             return result = advance(start, counter.iteration, step, builder);
         Value *distance = builder.CreateMul(counter.iteration, builder.getInt64(step), "distance");
         if (value->getType()->isPointerTy())
             return result = builder.CreatePtrAdd(start, distance, "rerolled");
-        return result = builder.CreateAdd(start, builder.CreateZExtOrTrunc(distance, value->getType()), "rerolled");
+        return result = builder.CreateAdd(start, builder.CreateZExtOrTrunc(distance, value->getType()),
+                                          "rerolled");
     }
 
     void eraseOtherCopies() {

@@ -17,7 +17,8 @@ inline std::optional<int64_t> signedConstant(const llvm::SCEV *value) {
 }
 
 /// What `recurrence` advances by in each iteration of its loop, likewise.
-inline std::optional<int64_t> signedStep(const llvm::SCEVAddRecExpr &recurrence, llvm::ScalarEvolution &evolution) {
+inline std::optional<int64_t> signedStep(const llvm::SCEVAddRecExpr &recurrence,
+                                         llvm::ScalarEvolution &evolution) {
     return recurrence.isAffine() ? signedConstant(recurrence.getStepRecurrence(evolution)) : std::nullopt;
 }
 

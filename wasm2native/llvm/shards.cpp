@@ -80,7 +80,8 @@ extern "C" LLVMMemoryBufferRef w2n_split(LLVMModuleRef reference, unsigned shard
     return wrap(new SmallVectorMemoryBuffer(std::move(bitcode), "shards", false));
 }
 
-extern "C" LLVMModuleRef w2n_load_shard(LLVMContextRef context, const char *bitcode, size_t size, unsigned shard) {
+extern "C" LLVMModuleRef w2n_load_shard(LLVMContextRef context, const char *bitcode, size_t size,
+                                        unsigned shard) {
     MemoryBufferRef buffer(StringRef(bitcode, size), "shard");
     // Bodies that are dropped are never read.
     auto module = getLazyBitcodeModule(buffer, *unwrap(context));

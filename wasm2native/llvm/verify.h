@@ -1,7 +1,7 @@
 //! What our passes leave is verified, where it is asked for (`-C verify-passes=1`, for tests and fuzzing).
 //!
-//! The rule to know: a pass of ours goes into the pipeline as `Verified<Pass>`. A failure is a bug of ours and
-//! ends the compiler as one, with the name of the pass.
+//! The rule to know: a pass of ours goes into the pipeline as `Verified<Pass>`. A failure is a bug of ours
+//! and ends the compiler as one, with the name of the pass.
 #pragma once
 
 #include "llvm/IR/PassManager.h"
@@ -11,8 +11,9 @@ namespace w2n {
 /// Whether passes are verified.
 enum class Verification : bool { Off, On };
 
-/// Ends the compiler unless `function` is well-formed, and its dominator tree and loops, as far as `preserved`
-/// says that they still hold, are those of the function. Scalar evolution is preserved by none of our passes.
+/// Ends the compiler unless `function` is well-formed, and its dominator tree and loops, as far as
+/// `preserved` says that they still hold, are those of the function. Scalar evolution is preserved by none of
+/// our passes.
 void verifyAfter(llvm::StringRef pass, llvm::Function &function, llvm::FunctionAnalysisManager &analyses,
                  const llvm::PreservedAnalyses &preserved);
 

@@ -14,13 +14,13 @@
 //! number that it runs, whatever LLVM's analysis believed. LLVM vectorises it also where the guest's own
 //! exit test (`i != n` with a step of 2) would be too little to go by.
 //!
-//! Bounds checks are other ways out of a loop. Those that the check in front can stand for are not in the fast
-//! loop (removable_checks.h); a loop with any other way out is left alone.
+//! Bounds checks are other ways out of a loop. Those that the check in front can stand for are not in the
+//! fast loop (removable_checks.h); a loop with any other way out is left alone.
 //!
-//! Who used what the fast loop has no longer: of the guest's exit test and of each check's comparison it was one
-//! branch, which tests the counter or is gone; users of an address or of an extended index get the 64-bit one
-//! (address_rewriter.h). All of this is deleted at the end, and only as far as nothing uses it: each may be made
-//! of any other. The slow loop is a clone from before all that.
+//! Who used what the fast loop has no longer: of the guest's exit test and of each check's comparison it was
+//! one branch, which tests the counter or is gone; users of an address or of an extended index get the 64-bit
+//! one (address_rewriter.h). All of this is deleted at the end, and only as far as nothing uses it: each may
+//! be made of any other. The slow loop is a clone from before all that.
 //!
 //! Each group of addresses gets a base pointer of its own, made from an integer: LLVM then takes them for
 //! different objects when it groups its alias checks, where one memory base for all would make every
@@ -96,8 +96,9 @@ bool spellOutDifferences(Loop &loop, ScalarEvolution &evolution) {
     bool isChanged = false;
     for (BasicBlock *block : loop.blocks()) {
         for (Instruction &instruction : make_early_inc_range(*block)) {
-            auto *mask = instruction.getOpcode() == Instruction::Xor ? dyn_cast<ConstantInt>(instruction.getOperand(1))
-                                                                     : nullptr;
+            auto *mask = instruction.getOpcode() == Instruction::Xor
+                             ? dyn_cast<ConstantInt>(instruction.getOperand(1))
+                             : nullptr;
             if (!mask || !mask->getValue().isNegatedPowerOf2())
                 continue;
             Value *value = instruction.getOperand(0);
@@ -186,28 +187,33 @@ bool looksUnrolled(const Candidate &candidate) {
     });
 }
 
-bool isCheapAndSafe(const SCEV *value, const Candidate &candidate, SCEVExpander &expander, Analyses &analyses) {
+bool isCheapAndSafe(const SCEV *value, const Candidate &candidate, SCEVExpander &expander,
+                    Analyses &analyses) {
     Instruction *position = candidate.loop.getLoopPreheader()->getTerminator();
     return expander.isSafeToExpandAt(value, position) &&
-           !expander.isHighCostExpansion(value, &candidate.loop, kExpansionBudget, &analyses.target, position);
+           !expander.isHighCostExpansion(value, &candidate.loop, kExpansionBudget, &analyses.target,
+                                         position);
 }
 
 /// Whether the fast loop would be better than the loop is, as far as one can tell.
 bool isUseful(const Candidate &candidate, ScalarEvolution &evolution) {
     if (!candidate.checks.empty())
         return true;
-    return !candidate.groups.empty() &&
-           (candidate.isUnrolled || !candidate.assumptions.empty() ||
-            !all_of(candidate.groups,
-                    [&](const AddressGroup &group) { return isKnownNotToWrap(group, evolution); }));
+    return !candidate.groups.empty() && (candidate.isUnrolled || !candidate.assumptions.empty() ||
+                                         !all_of(candidate.groups, [&](const AddressGroup &group) {
+                                             return isKnownNotToWrap(group, evolution);
+                                         }));
 }
 
 bool isAffordable(const Candidate &candidate, SCEVExpander &expander, Analyses &analyses) {
     auto isCheap = [&](const SCEV *value) { return isCheapAndSafe(value, candidate, expander, analyses); };
-    unsigned otherChecks = count_if(candidate.checks, [](const RemovableCheck &check) { return check.start; });
-    return candidate.groups.size() <= kMaxGroups && otherChecks <= kMaxGroups && isCheap(candidate.lastIteration) &&
+    unsigned otherChecks =
+        count_if(candidate.checks, [](const RemovableCheck &check) { return check.start; });
+    return candidate.groups.size() <= kMaxGroups && otherChecks <= kMaxGroups &&
+           isCheap(candidate.lastIteration) &&
            all_of(candidate.groups, [&](const AddressGroup &group) { return isCheap(group.start); }) &&
-           all_of(candidate.checks, [&](const RemovableCheck &check) { return !check.start || isCheap(check.start); });
+           all_of(candidate.checks,
+                  [&](const RemovableCheck &check) { return !check.start || isCheap(check.start); });
 }
 
 std::optional<Candidate> findCandidate(Loop &loop, SCEVExpander &expander, Analyses &analyses) {
@@ -227,8 +233,8 @@ std::optional<Candidate> findCandidate(Loop &loop, SCEVExpander &expander, Analy
     if (isa<SCEVCouldNotCompute>(lastIteration) || assumptions.size() > kMaxAssumptions ||
         analyses.evolution.getTypeSizeInBits(lastIteration->getType()) > 64)
         return std::nullopt;
-    Candidate candidate{loop, lastIteration, std::move(assumptions), std::move(groups), std::move(*checks),
-                        *instructions};
+    Candidate candidate{
+        loop, lastIteration, std::move(assumptions), std::move(groups), std::move(*checks), *instructions};
     erase_if(candidate.groups,
              [&](const AddressGroup &group) { return group.ends.empty() && !hasAddress(group, loop); });
     candidate.isUnrolled = looksUnrolled(candidate);
@@ -282,9 +288,8 @@ Loop *addSlowLoop(Loop &loop, Value *condition, Analyses &analyses) {
     BasicBlock *checkBlock = loop.getLoopPreheader();
     SmallVector<BasicBlock *, 8> exits;
     loop.getUniqueExitBlocks(exits);
-    BasicBlock *fastEntry =
-        SplitBlock(checkBlock, checkBlock->getTerminator(), &analyses.dominators, &analyses.loops, nullptr,
-                   "no_wrap.entry");
+    BasicBlock *fastEntry = SplitBlock(checkBlock, checkBlock->getTerminator(), &analyses.dominators,
+                                       &analyses.loops, nullptr, "no_wrap.entry");
     ValueToValueMapTy copies;
     SmallVector<BasicBlock *, 8> blocks;
     Loop *slow = cloneLoopWithPreheader(fastEntry, checkBlock, &loop, copies, ".may_wrap", &analyses.loops,
@@ -393,11 +398,10 @@ bool versionLoop(Loop &loop, Analyses &analyses) {
 } // namespace
 
 PreservedAnalyses WrapVersioning::run(Function &function, FunctionAnalysisManager &manager) {
-    Analyses analyses{manager.getResult<LoopAnalysis>(function),
-                      manager.getResult<DominatorTreeAnalysis>(function),
-                      manager.getResult<ScalarEvolutionAnalysis>(function),
-                      manager.getResult<TargetIRAnalysis>(function),
-                      manager.getResult<OptimizationRemarkEmitterAnalysis>(function)};
+    Analyses analyses{
+        manager.getResult<LoopAnalysis>(function), manager.getResult<DominatorTreeAnalysis>(function),
+        manager.getResult<ScalarEvolutionAnalysis>(function), manager.getResult<TargetIRAnalysis>(function),
+        manager.getResult<OptimizationRemarkEmitterAnalysis>(function)};
     SmallVector<Loop *, 16> innermost;
     for (Loop *loop : analyses.loops.getLoopsInPreorder()) {
         if (loop->isInnermost() && !getBooleanLoopAttribute(loop, "llvm.loop.isvectorized"))

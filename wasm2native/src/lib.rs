@@ -1,5 +1,5 @@
-//! Ahead-of-time compiler from WebAssembly to native code. In the order of the pipeline, with `arch`,
-//! which has the facts of the processor, before all of them:
+//! Ahead-of-time compiler from WebAssembly to native code. [`Compilation`] is how programs use it. In the order of
+//! the pipeline, with `arch`, which has the facts of the processor, before all of them:
 //!
 //! 1. [`wasm`]: bytes to a validated `Module`; knows no LLVM.
 //! 2. `env`: what a function body may look up: types, symbols, the layout of an instance.
@@ -11,10 +11,15 @@
 mod arch;
 pub mod backend;
 pub mod cli;
+mod code;
 pub mod driver;
 pub mod emit;
 mod env;
 pub mod error;
 pub mod options;
+pub mod render;
 mod translate;
 pub mod wasm;
+
+pub use driver::reports::Event;
+pub use driver::{Artifact, Compilation, Outcome};

@@ -1,6 +1,7 @@
 //! What the user asked for, read once and passed down.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 use w2n_abi::{Limits, PolicyWord};
 
@@ -67,7 +68,8 @@ pub struct CodeOptions {
     pub debug_info: DebugInfo,
     /// `--strict-traps`: after every trap the state is as if all operators before it had run and no other.
     pub strict_traps: bool,
-    /// `-C check-loops=1`: loops run twice, as they were and as our passes have changed them, and are compared.
+    /// `-C check-loops=1`: loops run twice, as they were and as our passes have changed them, and are
+    /// compared.
     pub check_loops: bool,
     /// `-C verify-passes=1`: what each of our passes leaves is verified.
     pub verify_passes: bool,
@@ -177,6 +179,23 @@ pub enum InputFile {
     Stdin,
     /// A path.
     Path(PathBuf),
+    /// Bytes at hand.
+    Bytes {
+        /// What stands for the name of a file: a module called `lib.wasm` is known to others as `lib`.
+        name: PathBuf,
+        /// A module, binary or text.
+        bytes: Vec<u8>,
+    },
+}
+
+impl InputFile {
+    /// The file, if it is one.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Path(path) => Some(path),
+            Self::Stdin | Self::Bytes { .. } => None,
+        }
+    }
 }
 
 /// An input that is not Wasm and is linked with the modules.
@@ -241,6 +260,10 @@ pub struct LinkOptions {
     pub libraries: Vec<String>,
     /// `-L`
     pub library_dirs: Vec<PathBuf>,
+    /// Flags for the C compiler when it compiles C sources.
+    pub c_flags: Vec<OsString>,
+    /// `-Wl,…`, `-Xlinker`, `-fuse-ld=`: for the C compiler when it links.
+    pub flags: Vec<OsString>,
     /// `--provide`: C functions that guests may import, whoever defines them.
     pub provide: Vec<String>,
 }
@@ -255,10 +278,125 @@ pub enum OutputFile {
     Stdout,
     /// A path.
     Path(PathBuf),
+    /// Nowhere: the bytes are handed back.
+    Memory,
+}
+
+/// Whether a depfile names what is of the system: headers, libraries, the runtime.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SystemFiles {
+    /// `-MD`
+    #[default]
+    Named,
+    /// `-MMD`
+    LeftOut,
+}
+
+/// Whether a depfile has an empty rule for each file, so that one which is gone is no error.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Phony {
+    /// It has none.
+    #[default]
+    None,
+    /// `-MP`
+    Added,
+}
+
+/// What the rule in a depfile is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DepfileTarget {
+    /// `-MT`: words for make as they are.
+    AsGiven(OsString),
+    /// `-MQ`: a name, to be quoted for make.
+    Quoted(OsString),
+}
+
+/// `-MD`, `-MMD`: a rule for make that says what the output was made of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DepfileOptions {
+    /// `-MF`; named after the output otherwise.
+    pub file: OutputFile,
+    /// What the rule is for; the output if nothing is said.
+    pub targets: Vec<DepfileTarget>,
+    /// Whether missing files are forgiven.
+    pub phony: Phony,
+    /// Whether files of the system are named.
+    pub system: SystemFiles,
+}
+
+/// What becomes of warnings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Warnings {
+    /// They are told.
+    #[default]
+    Shown,
+    /// `-w`: nobody is told.
+    Silent,
+    /// `-Werror`: each is an error, and nothing is made.
+    Errors,
+}
+
+/// What is told of a run beside errors and warnings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReportOptions {
+    /// `-v`: the steps of the work.
+    pub steps: bool,
+    /// `--remarks`: what the optimiser did with loops.
+    pub remarks: bool,
+    /// `--time-passes`: what each phase cost.
+    pub costs: bool,
+    /// What becomes of warnings.
+    pub warnings: Warnings,
+}
+
+/// What the surroundings say about a run. The compiler itself asks neither the environment nor where it stands;
+/// the programs that it starts inherit both.
+#[derive(Clone, Debug)]
+pub struct Environment {
+    /// `CC`: the C compiler to link with, and its first arguments.
+    pub cc: Option<String>,
+    /// `PATH`: where a C compiler is looked for when none is named.
+    pub path: OsString,
+    /// `WASM2NATIVE_RT_DIR`: a directory of runtime archives, instead of those that are embedded.
+    pub runtime_dir: Option<PathBuf>,
+    /// The compiler's own executable, beside which runtime archives may be installed.
+    pub executable: Option<PathBuf>,
+    /// `TMPDIR`: where temporary files go.
+    pub temp_dir: PathBuf,
+    /// Where relative paths begin, which debug information of C sources is not to name.
+    pub working_dir: Option<PathBuf>,
+}
+
+impl Environment {
+    /// That of this process.
+    pub fn of_process() -> Self {
+        Self {
+            cc: std::env::var("CC").ok(),
+            path: std::env::var_os("PATH").unwrap_or_default(),
+            runtime_dir: std::env::var_os("WASM2NATIVE_RT_DIR").map(PathBuf::from),
+            executable: std::env::current_exe().ok(),
+            temp_dir: std::env::temp_dir(),
+            working_dir: std::env::current_dir().ok(),
+        }
+    }
+}
+
+/// A plain system, whatever the process has.
+impl Default for Environment {
+    fn default() -> Self {
+        Self {
+            cc: None,
+            path: "/usr/local/bin:/usr/bin:/bin".into(),
+            runtime_dir: None,
+            executable: None,
+            temp_dir: "/tmp".into(),
+            working_dir: None,
+        }
+    }
 }
 
 /// Everything one run of the compiler needs to know.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Where the modules come from that are to be compiled.
     pub inputs: Vec<InputFile>,
@@ -286,25 +424,19 @@ pub struct Options {
     pub module_name: Option<String>,
     /// `-j`: threads; `None` is one per processor.
     pub jobs: Option<usize>,
+    /// What is to be said of it to make.
+    pub depfile: Option<DepfileOptions>,
+    /// Files that the options were read from.
+    pub response_files: Vec<PathBuf>,
+    /// What is told of it.
+    pub reports: ReportOptions,
+    /// What the surroundings say.
+    pub environment: Environment,
 }
 
 impl Options {
     /// The defaults, for one module.
     pub fn new(input: InputFile) -> Self {
-        Self {
-            inputs: vec![input],
-            output: OutputFile::default(),
-            output_kind: OutputKind::default(),
-            module_kind: None,
-            code: CodeOptions::default(),
-            target: TargetOptions::default(),
-            link: LinkOptions::default(),
-            policy: Policy::default(),
-            embed: Vec::new(),
-            entry: None,
-            undefined: Undefined::default(),
-            module_name: None,
-            jobs: None,
-        }
+        Self { inputs: vec![input], ..Self::default() }
     }
 }

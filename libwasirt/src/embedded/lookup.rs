@@ -4,9 +4,9 @@
 
 use w2n_abi::ArchiveKind;
 
-use super::Archive;
+use super::archive::Archive;
 use crate::errno::Errno;
-use crate::path::resolve::MAX_LINKS;
+use crate::guest_path::MAX_LINKS;
 use crate::types::Follow;
 
 /// Longest name in a directory, as on the host's file systems.

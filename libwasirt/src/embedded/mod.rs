@@ -6,7 +6,7 @@
 mod archive;
 mod lookup;
 
-use std::cell::Cell;
+use std::sync::Mutex;
 
 use w2n_abi::ArchiveKind;
 
@@ -15,7 +15,8 @@ pub(crate) use archive::Node;
 
 use crate::errno::Errno;
 use crate::guest::GuestBuffers;
-use crate::path::GuestPath;
+use crate::guest_path::GuestPath;
+use crate::lock::lock;
 use crate::types::{FILESTAT_SIZE_BYTES, FileType, Follow};
 
 /// An open node.
@@ -24,14 +25,14 @@ pub struct EmbeddedFile {
     archive: Archive,
     node: u32,
     /// Where the next read starts.
-    position: Cell<u64>,
+    position: Mutex<u64>,
 }
 
 impl EmbeddedFile {
     /// The directory that was packed; `None` if the archive is none.
     pub fn root(archive: Archive) -> Option<Self> {
         archive.node(0)?;
-        Some(Self { archive, node: 0, position: Cell::new(0) })
+        Some(Self { archive, node: 0, position: Mutex::new(0) })
     }
 
     /// What it is.
@@ -42,7 +43,7 @@ impl EmbeddedFile {
     /// Opens what `path` names beneath this directory: the errors are those of a real one.
     pub fn open(&self, path: &GuestPath, follow: Follow) -> Result<Self, Errno> {
         let node = lookup::resolve(&self.archive, self.node, path.bytes(), follow)?;
-        Ok(Self { archive: self.archive.clone(), node, position: Cell::new(0) })
+        Ok(Self { archive: self.archive.clone(), node, position: Mutex::new(0) })
     }
 
     /// What the link says; `INVAL` if it is none.
@@ -55,8 +56,10 @@ impl EmbeddedFile {
 
     /// Fills the buffers from the position on; answers the number of bytes.
     pub fn read(&self, buffers: &GuestBuffers<'_>) -> u32 {
-        let count = self.read_at(buffers, self.position.get());
-        self.position.set(self.position.get() + u64::from(count));
+        // The lock is held while bytes are copied, so that no two threads get the same ones.
+        let mut position = lock(&self.position);
+        let count = self.read_at(buffers, *position);
+        *position += u64::from(count);
         count
     }
 
@@ -67,7 +70,7 @@ impl EmbeddedFile {
 
     /// Bytes that are left to read.
     pub fn left(&self) -> u64 {
-        self.rest(self.position.get()).len() as u64
+        self.rest(*lock(&self.position)).len() as u64
     }
 
     fn rest(&self, offset: u64) -> &'static [u8] {
@@ -78,15 +81,16 @@ impl EmbeddedFile {
     /// Moves the position to `offset` from the start, the position (1) or the end (2); answers the new one.
     /// `INVAL`: unknown `whence`, or not within 63 bits.
     pub fn seek(&self, offset: i64, whence: u32) -> Result<u64, Errno> {
+        let mut position = lock(&self.position);
         let base = match whence {
             0 => 0,
-            1 => self.position.get(),
+            1 => *position,
             2 => self.node().data.len() as u64,
             _ => return Err(Errno::Inval),
         };
         let target = base.checked_add_signed(offset).filter(|target| i64::try_from(*target).is_ok());
-        self.position.set(target.ok_or(Errno::Inval)?);
-        Ok(self.position.get())
+        *position = target.ok_or(Errno::Inval)?;
+        Ok(*position)
     }
 
     /// The bytes of a witx `filestat`. Times are those of 1970: an executable does not depend on when its

@@ -5,10 +5,11 @@
 use rustix::fs::{Stat, Timestamps, fstat, ftruncate, futimens};
 use rustix::time::Timespec;
 
-use crate::clock::{nanoseconds, timespec};
 use crate::context::Context;
+use crate::descriptor::Served;
 use crate::errno::Errno;
 use crate::guest::GuestMemory;
+use crate::time::{nanoseconds, timespec};
 use crate::types::{FILESTAT_SIZE_BYTES, Fd, FileType, GuestPtr, Rights};
 
 /// witx `fd_filestat_get(fd: fd) -> buf: filestat`.
@@ -16,8 +17,8 @@ use crate::types::{FILESTAT_SIZE_BYTES, Fd, FileType, GuestPtr, Rights};
 /// Writes device, inode, file type, number of links, size and three times. `BADF`: not open.
 /// `NOTCAPABLE`: no right to. `FAULT`: `buf` is out of bounds.
 pub fn fd_filestat_get(
-    context: &mut Context,
-    mut memory: GuestMemory<'_>,
+    context: &Context,
+    memory: GuestMemory<'_>,
     fd: Fd,
     buf: GuestPtr,
 ) -> Result<(), Errno> {
@@ -28,8 +29,10 @@ pub fn fd_filestat_get(
 pub(crate) fn fd_filestat(context: &Context, fd: Fd) -> Result<[u8; FILESTAT_SIZE_BYTES as usize], Errno> {
     let descriptor = context.fds.get(fd)?;
     descriptor.require(Rights::FD_FILESTAT_GET)?;
-    match descriptor.embedded() {
-        Some(file) => Ok(file.filestat()),
+    match descriptor.served() {
+        Some(Served::Embedded(file)) => Ok(file.filestat()),
+        // It is nowhere, has no size and no times.
+        Some(Served::Stream(_)) => Ok([0; FILESTAT_SIZE_BYTES as usize]),
         None => Ok(filestat_bytes(&fstat(descriptor.host()?)?, descriptor.file_type)),
     }
 }
@@ -39,7 +42,7 @@ pub(crate) fn fd_filestat(context: &Context, fd: Fd) -> Result<[u8; FILESTAT_SIZ
 /// Cuts the file, or extends it with zeros. `BADF`: not open, or a directory. `ROFS`: below a read-only
 /// directory. `NOTCAPABLE`: no right to. `INVAL`: not a file open for writing, or `size` is too large.
 pub fn fd_filestat_set_size(
-    context: &mut Context,
+    context: &Context,
     _memory: GuestMemory<'_>,
     fd: Fd,
     size: u64,
@@ -48,6 +51,7 @@ pub fn fd_filestat_set_size(
     descriptor.require_writable()?;
     descriptor.require(Rights::FD_FILESTAT_SET_SIZE)?;
     let size = i64::try_from(size).map_err(|_| Errno::Inval)?;
+    let _held = context.signals.hold();
     Ok(ftruncate(descriptor.host()?, size as u64)?)
 }
 
@@ -56,7 +60,7 @@ pub fn fd_filestat_set_size(
 /// Sets the times that the flags name. `BADF`: not open. `ROFS`: below a read-only directory.
 /// `NOTCAPABLE`: no right to. `INVAL`: unknown flag, or a time and "now" both.
 pub fn fd_filestat_set_times(
-    context: &mut Context,
+    context: &Context,
     _memory: GuestMemory<'_>,
     fd: Fd,
     atim: u64,

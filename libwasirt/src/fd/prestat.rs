@@ -4,7 +4,6 @@
 
 use crate::context::Context;
 use crate::errno::Errno;
-use crate::fd_table::Descriptor;
 use crate::guest::GuestMemory;
 use crate::types::{Fd, GuestPtr, PRESTAT_SIZE_BYTES};
 
@@ -13,13 +12,14 @@ use crate::types::{Fd, GuestPtr, PRESTAT_SIZE_BYTES};
 /// Writes the kind (0: directory) and the length of its name. `BADF`: not open, or not a granted
 /// directory. `FAULT`: `buf` is out of bounds.
 pub fn fd_prestat_get(
-    context: &mut Context,
-    mut memory: GuestMemory<'_>,
+    context: &Context,
+    memory: GuestMemory<'_>,
     fd: Fd,
     buf: GuestPtr,
 ) -> Result<(), Errno> {
     const FIRST_PREOPEN: Fd = Fd(3);
-    let Some(name) = context.fds.get(fd).ok().and_then(preopen_name) else {
+    let descriptor = context.fds.get(fd).ok();
+    let Some(name) = descriptor.as_ref().and_then(|descriptor| descriptor.preopen_name.as_ref()) else {
         if fd == FIRST_PREOPEN {
             context.hint.note_search();
         }
@@ -35,20 +35,17 @@ pub fn fd_prestat_get(
 /// Writes the name of the granted directory, without a NUL, to `path`. `BADF`: as above. `NAMETOOLONG`:
 /// it is longer than `path_len`. `FAULT`: the `path_len` bytes at `path` are out of bounds.
 pub fn fd_prestat_dir_name(
-    context: &mut Context,
-    mut memory: GuestMemory<'_>,
+    context: &Context,
+    memory: GuestMemory<'_>,
     fd: Fd,
     path: GuestPtr,
     path_len: u32,
 ) -> Result<(), Errno> {
-    let name = preopen_name(context.fds.get(fd)?).ok_or(Errno::BadF)?;
+    let descriptor = context.fds.get(fd)?;
+    let name = descriptor.preopen_name.as_ref().ok_or(Errno::BadF)?;
     if name.len() > path_len as usize {
         return Err(Errno::NameTooLong);
     }
     memory.check(path, path_len)?;
     memory.write(path, name)
-}
-
-fn preopen_name(descriptor: &Descriptor) -> Option<&[u8]> {
-    descriptor.preopen_name.as_deref()
 }

@@ -3,8 +3,8 @@
 use rustix::fs::{SeekFrom, seek};
 
 use crate::context::Context;
+use crate::descriptor::Descriptor;
 use crate::errno::Errno;
-use crate::fd_table::Descriptor;
 use crate::guest::GuestMemory;
 use crate::types::{Fd, GuestPtr, Rights};
 
@@ -17,8 +17,8 @@ const WHENCE_CURRENT: u32 = 1;
 /// or terminal. `NOTCAPABLE`: no right to seek (to tell, where it does not move). `INVAL`: unknown
 /// `whence`, or a negative result. `FAULT`: `newoffset` is out of bounds; the position stays.
 pub fn fd_seek(
-    context: &mut Context,
-    mut memory: GuestMemory<'_>,
+    context: &Context,
+    memory: GuestMemory<'_>,
     fd: Fd,
     offset: u64,
     whence: u32,
@@ -27,9 +27,9 @@ pub fn fd_seek(
     let offset = offset as i64;
     let descriptor = context.fds.file(fd, Rights::NONE)?;
     let moves = offset != 0 || whence != WHENCE_CURRENT;
-    require_seekable(descriptor, if moves { Rights::FD_SEEK } else { Rights::FD_TELL })?;
+    require_seekable(&descriptor, if moves { Rights::FD_SEEK } else { Rights::FD_TELL })?;
     memory.check(newoffset, 8)?;
-    let position = move_position(descriptor, offset, whence)?;
+    let position = move_position(&descriptor, offset, whence)?;
     memory.write_u64(newoffset, position)
 }
 
@@ -50,15 +50,10 @@ fn move_position(descriptor: &Descriptor, offset: i64, whence: u32) -> Result<u6
 ///
 /// Writes the position. `BADF`: not open, or a directory. `SPIPE`: a pipe, socket or terminal.
 /// `NOTCAPABLE`: no right to tell. `FAULT`: `offset` is out of bounds.
-pub fn fd_tell(
-    context: &mut Context,
-    mut memory: GuestMemory<'_>,
-    fd: Fd,
-    offset: GuestPtr,
-) -> Result<(), Errno> {
+pub fn fd_tell(context: &Context, memory: GuestMemory<'_>, fd: Fd, offset: GuestPtr) -> Result<(), Errno> {
     let descriptor = context.fds.file(fd, Rights::NONE)?;
-    require_seekable(descriptor, Rights::FD_TELL)?;
-    let position = move_position(descriptor, 0, WHENCE_CURRENT)?;
+    require_seekable(&descriptor, Rights::FD_TELL)?;
+    let position = move_position(&descriptor, 0, WHENCE_CURRENT)?;
     memory.write_u64(offset, position)
 }
 
@@ -67,7 +62,7 @@ pub(super) fn require_seekable(descriptor: &Descriptor, right: Rights) -> Result
     if !descriptor.is_seekable() {
         return Err(Errno::SPipe);
     }
-    if right == Rights::FD_TELL && descriptor.rights.contains(Rights::FD_SEEK) {
+    if right == Rights::FD_TELL && descriptor.rights.get().contains(Rights::FD_SEEK) {
         return Ok(());
     }
     descriptor.require(right)

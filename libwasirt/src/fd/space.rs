@@ -14,7 +14,7 @@ use crate::types::{Fd, Rights};
 /// Tells the host how the range will be used. `BADF`: not open, or a directory. `NOTCAPABLE`: no right
 /// to. `INVAL`: unknown advice, or a range past 63 bits. `SPIPE`: a pipe.
 pub fn fd_advise(
-    context: &mut Context,
+    context: &Context,
     _memory: GuestMemory<'_>,
     fd: Fd,
     offset: u64,
@@ -22,7 +22,7 @@ pub fn fd_advise(
     advice: u32,
 ) -> Result<(), Errno> {
     let descriptor = context.fds.file(fd, Rights::NONE)?;
-    super::seek::require_seekable(descriptor, Rights::FD_ADVISE)?;
+    super::seek::require_seekable(&descriptor, Rights::FD_ADVISE)?;
     let advice = match advice {
         0 => Advice::Normal,
         1 => Advice::Sequential,
@@ -45,7 +45,7 @@ pub fn fd_advise(
 /// directory, or not open for writing. `ROFS`: below a read-only directory. `NOTCAPABLE`: no right to.
 /// `INVAL`: `len` is 0, or a range past 63 bits. `NOTSUP`, `NOSPC`, `FBIG`: as the host has it.
 pub fn fd_allocate(
-    context: &mut Context,
+    context: &Context,
     _memory: GuestMemory<'_>,
     fd: Fd,
     offset: u64,
@@ -53,15 +53,16 @@ pub fn fd_allocate(
 ) -> Result<(), Errno> {
     let descriptor = context.fds.file(fd, Rights::NONE)?;
     descriptor.require_writable()?;
-    super::seek::require_seekable(descriptor, Rights::FD_ALLOCATE)?;
+    super::seek::require_seekable(&descriptor, Rights::FD_ALLOCATE)?;
     check_range(offset, len)?;
+    let _held = context.signals.hold();
     Ok(fallocate(descriptor.host()?, FallocateFlags::empty(), offset, len)?)
 }
 
 /// witx `fd_datasync(fd: fd)`.
 ///
 /// Waits until the data is on the device. `BADF`: not open. `NOTCAPABLE`: no right to. `IO`: as the host.
-pub fn fd_datasync(context: &mut Context, _memory: GuestMemory<'_>, fd: Fd) -> Result<(), Errno> {
+pub fn fd_datasync(context: &Context, _memory: GuestMemory<'_>, fd: Fd) -> Result<(), Errno> {
     let descriptor = context.fds.get(fd)?;
     descriptor.require(Rights::FD_DATASYNC)?;
     if descriptor.embedded().is_some() {
@@ -74,7 +75,7 @@ pub fn fd_datasync(context: &mut Context, _memory: GuestMemory<'_>, fd: Fd) -> R
 ///
 /// Waits until data and attributes are on the device. `BADF`: not open. `NOTCAPABLE`: no right to.
 /// `IO`: as the host.
-pub fn fd_sync(context: &mut Context, _memory: GuestMemory<'_>, fd: Fd) -> Result<(), Errno> {
+pub fn fd_sync(context: &Context, _memory: GuestMemory<'_>, fd: Fd) -> Result<(), Errno> {
     let descriptor = context.fds.get(fd)?;
     descriptor.require(Rights::FD_SYNC)?;
     if descriptor.embedded().is_some() {

@@ -3,20 +3,41 @@
 //! Whether a call waits is up to the guest's `NONBLOCK` flag. Where the host's can be another (`fd_table.rs`
 //! says when), it is decided here.
 
+use core::sync::atomic::Ordering;
+
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::AsRawFd;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::time::Timespec;
 
 use crate::context::Context;
+use crate::descriptor::{Descriptor, Served};
 use crate::errno::{Errno, last_host_error};
-use crate::fd_table::{Descriptor, File};
 use crate::guest::{GuestBuffers, GuestMemory};
 use crate::terminal::{EscapeFilter, MAX_FILTERED_BYTES};
-use crate::types::{Fd, FileType, GuestPtr, Rights};
+use crate::types::{Fd, GuestPtr, Rights};
 
 /// Bytes that a pipe takes without waiting when it is ready to be written: POSIX's PIPE_BUF.
 const PIPE_BUFFER_SIZE_BYTES: u64 = 4096;
+
+/// Where in a file data is read or written.
+#[derive(Clone, Copy)]
+enum At {
+    /// At the file's position, which moves.
+    Position,
+    /// At this offset; the position stays.
+    Offset(u64),
+}
+
+impl At {
+    /// The offset as the host takes it, if there is one. `SPIPE`: it has no positions; `NOTCAPABLE`: no right
+    /// to seek; `INVAL`: it does not fit in 63 bits.
+    fn check(self, descriptor: &Descriptor) -> Result<Option<i64>, Errno> {
+        let Self::Offset(offset) = self else { return Ok(None) };
+        super::seek::require_seekable(descriptor, Rights::FD_SEEK)?;
+        i64::try_from(offset).map(Some).map_err(|_| Errno::Inval)
+    }
+}
 
 /// witx `fd_read(fd: fd, iovs: iovec_array) -> nread: size`.
 ///
@@ -24,23 +45,54 @@ const PIPE_BUFFER_SIZE_BYTES: u64 = 4096;
 /// `nread`. At most 1024 buffers are filled. `BADF`: not open, a directory, or not open for reading.
 /// `FAULT`: a pointer is out of bounds; nothing was consumed. `AGAIN`: `NONBLOCK`, and nothing is there.
 pub fn fd_read(
-    context: &mut Context,
-    mut memory: GuestMemory<'_>,
+    context: &Context,
+    memory: GuestMemory<'_>,
     fd: Fd,
     iovs: GuestPtr,
     iovs_len: u32,
     nread: GuestPtr,
 ) -> Result<(), Errno> {
+    read(context, memory, fd, (iovs, iovs_len), At::Position, nread)
+}
+
+/// witx `fd_pread(fd: fd, iovs: iovec_array, offset: filesize) -> nread: size`.
+///
+/// As [`fd_read`], but at `offset`, and the file's position stays. Also `SPIPE`: it has no positions;
+/// `NOTCAPABLE`: no right to seek; `INVAL`: `offset` does not fit in 63 bits.
+pub fn fd_pread(
+    context: &Context,
+    memory: GuestMemory<'_>,
+    fd: Fd,
+    iovs: GuestPtr,
+    iovs_len: u32,
+    offset: u64,
+    nread: GuestPtr,
+) -> Result<(), Errno> {
+    read(context, memory, fd, (iovs, iovs_len), At::Offset(offset), nread)
+}
+
+fn read(
+    context: &Context,
+    memory: GuestMemory<'_>,
+    fd: Fd,
+    (iovs, iovs_len): (GuestPtr, u32),
+    at: At,
+    nread: GuestPtr,
+) -> Result<(), Errno> {
     let descriptor = context.fds.file(fd, Rights::FD_READ)?;
+    let offset = at.check(&descriptor)?;
     memory.check(nread, 4)?;
     let buffers = memory.buffers(iovs, iovs_len)?;
-    let count = match descriptor.embedded() {
-        Some(file) => file.read(&buffers),
-        // SAFETY: the buffers are checked guest memory, which only the kernel writes during the call.
-        None => transfer(descriptor, PollFlags::IN, |file| unsafe {
-            match buffers.only() {
-                Some(buffer) => libc::read(file, buffer.iov_base, buffer.iov_len),
-                None => libc::readv(file, buffers.as_ptr(), buffers.count()),
+    let count = match (descriptor.served(), offset) {
+        (Some(Served::Embedded(file)), None) => file.read(&buffers),
+        (Some(Served::Embedded(file)), Some(offset)) => file.read_at(&buffers, offset.unsigned_abs()),
+        (Some(Served::Stream(stream)), _) => stream.read(&buffers)?,
+        // SAFETY: the buffers are checked guest memory, which only the kernel writes for us.
+        (None, _) => transfer(&descriptor, PollFlags::IN, |file| unsafe {
+            match (offset, buffers.only()) {
+                (None, Some(buffer)) => libc::read(file, buffer.iov_base, buffer.iov_len),
+                (None, None) => libc::readv(file, buffers.as_ptr(), buffers.count()),
+                (Some(offset), _) => libc::preadv(file, buffers.as_ptr(), buffers.count(), offset),
             }
         })?,
     };
@@ -52,34 +104,85 @@ pub fn fd_read(
 /// Writes the buffers in order at the file's position, or at the end under `APPEND`; writes the number
 /// of bytes to `nwritten`. At most 1024 buffers are taken. `BADF`: not open, a directory, or not open for
 /// writing. `FAULT`: a pointer is out of bounds; nothing was written. `AGAIN`: `NONBLOCK`, and no room.
-/// `PIPE`: nobody reads the other end. To a terminal, escapes go only if they were allowed. `FBIG`, `NOSPC`, `DQUOT`, `IO`: as the host has it.
+/// `PIPE`: nobody reads the other end. To a terminal, escapes go only if they were allowed. `FBIG`, `NOSPC`,
+/// `DQUOT`, `IO`: as the host has it.
 pub fn fd_write(
-    context: &mut Context,
-    mut memory: GuestMemory<'_>,
+    context: &Context,
+    memory: GuestMemory<'_>,
     fd: Fd,
     iovs: GuestPtr,
     iovs_len: u32,
     nwritten: GuestPtr,
 ) -> Result<(), Errno> {
+    write(context, memory, fd, (iovs, iovs_len), At::Position, nwritten)
+}
+
+/// witx `fd_pwrite(fd: fd, iovs: ciovec_array, offset: filesize) -> nwritten: size`.
+///
+/// As [`fd_write`], but at `offset`, under `APPEND` too (as POSIX has it, not as Linux does), and the
+/// file's position stays. Also `SPIPE`: it has no positions; `NOTCAPABLE`: no right to seek; `INVAL`:
+/// `offset` does not fit in 63 bits.
+pub fn fd_pwrite(
+    context: &Context,
+    memory: GuestMemory<'_>,
+    fd: Fd,
+    iovs: GuestPtr,
+    iovs_len: u32,
+    offset: u64,
+    nwritten: GuestPtr,
+) -> Result<(), Errno> {
+    write(context, memory, fd, (iovs, iovs_len), At::Offset(offset), nwritten)
+}
+
+fn write(
+    context: &Context,
+    memory: GuestMemory<'_>,
+    fd: Fd,
+    (iovs, iovs_len): (GuestPtr, u32),
+    at: At,
+    nwritten: GuestPtr,
+) -> Result<(), Errno> {
     let descriptor = context.fds.file(fd, Rights::FD_WRITE)?;
+    let offset = at.check(&descriptor)?;
     memory.check(nwritten, 4)?;
     let mut buffers = memory.buffers(iovs, iovs_len)?;
-    if descriptor.nonblocking && matches!(descriptor.file, File::Stdio(_)) {
-        // The host's file waits until all is written. So much goes through when it is ready at all.
-        buffers.truncate(PIPE_BUFFER_SIZE_BYTES);
-    }
-    let count = match &descriptor.escape_filter {
-        Some(filter) => write_filtered(descriptor, filter, &buffers)?,
-        // SAFETY: the buffers are checked guest memory, which the kernel only reads.
-        None => transfer(descriptor, PollFlags::OUT, |file| unsafe {
-            match buffers.only() {
-                Some(buffer) => libc::write(file, buffer.iov_base, buffer.iov_len),
-                None => libc::writev(file, buffers.as_ptr(), buffers.count()),
-            }
-        })?,
+    // A function of the host's runs with its own signals.
+    let _held = if descriptor.served().is_none() { context.signals.hold() } else { None };
+    let count = match (offset, descriptor.served(), &descriptor.escape_filter) {
+        (Some(offset), ..) => write_at(&descriptor, &buffers, offset)?,
+        (None, Some(Served::Stream(stream)), _) => stream.write(&buffers)?,
+        (None, _, Some(filter)) => {
+            write_filtered(&descriptor, filter, buffers_for(&descriptor, &mut buffers))?
+        }
+        (None, ..) => write_here(&descriptor, buffers_for(&descriptor, &mut buffers))?,
     };
     context.hint.note_output(fd, &buffers);
     memory.write_u32(nwritten, count)
+}
+
+/// What is written in one call of the buffers.
+fn buffers_for<'a, 'memory>(
+    descriptor: &Descriptor,
+    buffers: &'a mut GuestBuffers<'memory>,
+) -> &'a GuestBuffers<'memory> {
+    if descriptor.is_nonblocking() && descriptor.is_shared() {
+        // The host's file waits until all is written. So much goes through when it is ready at all.
+        buffers.truncate(PIPE_BUFFER_SIZE_BYTES);
+    }
+    buffers
+}
+
+fn write_here(descriptor: &Descriptor, buffers: &GuestBuffers<'_>) -> Result<u32, Errno> {
+    // While `O_APPEND` is away for somebody's `fd_pwrite`, this would not go to the end.
+    let is_appending = descriptor.appends.load(Ordering::Relaxed) && descriptor.is_regular();
+    let _steps = is_appending.then(|| descriptor.begin_steps());
+    // SAFETY: the buffers are checked guest memory, which the kernel only reads.
+    transfer(descriptor, PollFlags::OUT, |file| unsafe {
+        match buffers.only() {
+            Some(buffer) => libc::write(file, buffer.iov_base, buffer.iov_len),
+            None => libc::writev(file, buffers.as_ptr(), buffers.count()),
+        }
+    })
 }
 
 /// Writes what a terminal may see of the first bytes of the buffers; answers how many bytes that was about.
@@ -101,58 +204,11 @@ fn write_filtered(
     Ok(bytes.len() as u32)
 }
 
-/// witx `fd_pread(fd: fd, iovs: iovec_array, offset: filesize) -> nread: size`.
-///
-/// As [`fd_read`], but at `offset`, and the file's position stays. Also `SPIPE`: it has no positions;
-/// `NOTCAPABLE`: no right to seek; `INVAL`: `offset` does not fit in 63 bits.
-pub fn fd_pread(
-    context: &mut Context,
-    mut memory: GuestMemory<'_>,
-    fd: Fd,
-    iovs: GuestPtr,
-    iovs_len: u32,
-    offset: u64,
-    nread: GuestPtr,
-) -> Result<(), Errno> {
-    let descriptor = context.fds.file(fd, Rights::FD_READ)?;
-    super::seek::require_seekable(descriptor, Rights::FD_SEEK)?;
-    let offset = i64::try_from(offset).map_err(|_| Errno::Inval)?;
-    memory.check(nread, 4)?;
-    let buffers = memory.buffers(iovs, iovs_len)?;
-    let count = match descriptor.embedded() {
-        Some(file) => file.read_at(&buffers, offset as u64),
-        // SAFETY: the buffers are checked guest memory, which only the kernel writes during the call.
-        None => transfer(descriptor, PollFlags::IN, |file| unsafe {
-            libc::preadv(file, buffers.as_ptr(), buffers.count(), offset)
-        })?,
-    };
-    memory.write_u32(nread, count)
-}
-
-/// witx `fd_pwrite(fd: fd, iovs: ciovec_array, offset: filesize) -> nwritten: size`.
-///
-/// As [`fd_write`], but at `offset`, under `APPEND` too (as POSIX has it, not as Linux does), and the
-/// file's position stays. Also `SPIPE`: it has no positions; `NOTCAPABLE`: no right to seek; `INVAL`:
-/// `offset` does not fit in 63 bits.
-pub fn fd_pwrite(
-    context: &mut Context,
-    mut memory: GuestMemory<'_>,
-    fd: Fd,
-    iovs: GuestPtr,
-    iovs_len: u32,
-    offset: u64,
-    nwritten: GuestPtr,
-) -> Result<(), Errno> {
-    let descriptor = context.fds.file(fd, Rights::FD_WRITE)?;
-    super::seek::require_seekable(descriptor, Rights::FD_SEEK)?;
-    let offset = i64::try_from(offset).map_err(|_| Errno::Inval)?;
-    memory.check(nwritten, 4)?;
-    let buffers = memory.buffers(iovs, iovs_len)?;
-    let count = match fcntl_getfl(descriptor.host()?)? {
-        flags if flags.contains(OFlags::APPEND) => pwrite_unappended(descriptor, &buffers, offset, flags)?,
-        _ => pwrite(descriptor, &buffers, offset)?,
-    };
-    memory.write_u32(nwritten, count)
+fn write_at(descriptor: &Descriptor, buffers: &GuestBuffers<'_>, offset: i64) -> Result<u32, Errno> {
+    match fcntl_getfl(descriptor.host()?)? {
+        flags if flags.contains(OFlags::APPEND) => write_unappended(descriptor, buffers, offset),
+        _ => pwrite(descriptor, buffers, offset),
+    }
 }
 
 fn pwrite(descriptor: &Descriptor, buffers: &GuestBuffers<'_>, offset: i64) -> Result<u32, Errno> {
@@ -163,14 +219,9 @@ fn pwrite(descriptor: &Descriptor, buffers: &GuestBuffers<'_>, offset: i64) -> R
 }
 
 /// Linux appends in pwrite too, when the file is open with `O_APPEND`. Since Linux 6.9 a call can ask for
-/// the offset to be kept; before, the flag is taken away for the call, which nobody else can see, unless
-/// the open file came from another process.
-fn pwrite_unappended(
-    descriptor: &Descriptor,
-    buffers: &GuestBuffers<'_>,
-    offset: i64,
-    flags: OFlags,
-) -> Result<u32, Errno> {
+/// the offset to be kept; before, the flag is taken away for the call. Who writes to the end meanwhile waits
+/// for it to come back. Files that came from another process keep it.
+fn write_unappended(descriptor: &Descriptor, buffers: &GuestBuffers<'_>, offset: i64) -> Result<u32, Errno> {
     /// `RWF_NOAPPEND` of `linux/fs.h`.
     const KEEP_OFFSET: i32 = 0x20;
     // SAFETY: the buffers are checked guest memory, which the kernel only reads.
@@ -178,9 +229,11 @@ fn pwrite_unappended(
         libc::pwritev2(file, buffers.as_ptr(), buffers.count(), offset, KEEP_OFFSET)
     });
     let unsupported = matches!(result, Err(Errno::NotSup | Errno::NoSys));
-    if !unsupported || matches!(descriptor.file, File::Stdio(_)) {
+    if !unsupported || descriptor.is_shared() {
         return result;
     }
+    let _steps = descriptor.begin_steps();
+    let flags = fcntl_getfl(descriptor.host()?)?;
     fcntl_setfl(descriptor.host()?, flags.difference(OFlags::APPEND))?;
     let result = pwrite(descriptor, buffers, offset);
     fcntl_setfl(descriptor.host()?, flags)?;
@@ -195,10 +248,10 @@ pub(crate) fn transfer(
     mut call: impl FnMut(i32) -> isize,
 ) -> Result<u32, Errno> {
     let raw_file = descriptor.host()?.as_raw_fd();
-    let can_wait = descriptor.file_type != FileType::RegularFile;
+    let can_wait = !descriptor.is_regular();
     // Other files know whether they wait, and tell apart what cannot be asked: a FIFO that has no writer yet
     // is at its end, not "not ready".
-    let must_ask = can_wait && descriptor.nonblocking && matches!(descriptor.file, File::Stdio(_));
+    let must_ask = can_wait && descriptor.is_nonblocking() && descriptor.is_shared();
     loop {
         if must_ask && !is_ready(descriptor, direction)? {
             return Err(Errno::Again);
@@ -209,7 +262,7 @@ pub(crate) fn transfer(
         }
         match last_host_error() {
             Errno::Intr => {}
-            Errno::Again if can_wait && !descriptor.nonblocking => wait(descriptor, direction)?,
+            Errno::Again if can_wait && !descriptor.is_nonblocking() => wait(descriptor, direction)?,
             error => return Err(error),
         }
     }

@@ -5,13 +5,13 @@
 use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, Mode, OFlags, fstat, utimensat};
 
-use super::guest_path::GuestPath;
 use super::resolve;
 use crate::context::Context;
+use crate::descriptor::Descriptor;
 use crate::errno::Errno;
 use crate::fd::{filestat_bytes, timestamps};
-use crate::fd_table::Descriptor;
 use crate::guest::GuestMemory;
+use crate::guest_path::GuestPath;
 use crate::types::{FILESTAT_SIZE_BYTES, Fd, FileType, Follow, GuestPtr, LOOKUP_SYMLINK_FOLLOW, Rights};
 
 /// witx `path_filestat_get(fd: fd, flags: lookupflags, path: string) -> buf: filestat`.
@@ -20,8 +20,8 @@ use crate::types::{FILESTAT_SIZE_BYTES, Fd, FileType, Follow, GuestPtr, LOOKUP_S
 /// not an open directory. `NOTCAPABLE`: no right to. `INVAL`: unknown flag, or a NUL. `PERM`: the path
 /// leads out of the directory. `NOENT`, `LOOP`, `ACCES`, …: as the host. `FAULT`: a pointer is out of bounds.
 pub fn path_filestat_get(
-    context: &mut Context,
-    mut memory: GuestMemory<'_>,
+    context: &Context,
+    memory: GuestMemory<'_>,
     fd: Fd,
     flags: u32,
     path: GuestPtr,
@@ -46,7 +46,7 @@ pub(crate) fn path_filestat(
     if let Some(embedded) = directory.embedded() {
         return Ok(embedded.open(&path, follow_of(flags)?)?.filestat());
     }
-    let stat = fstat(open_place(context, directory, flags, &path)?)?;
+    let stat = fstat(open_place(context, &directory, flags, &path)?)?;
     let file_type = FileType::from(rustix::fs::FileType::from_raw_mode(stat.st_mode));
     Ok(filestat_bytes(&stat, file_type))
 }
@@ -58,7 +58,7 @@ pub(crate) fn path_filestat(
 /// and "now" both, or a NUL. The rest as [`path_filestat_get`].
 #[expect(clippy::too_many_arguments, reason = "The signature is WASI's.")]
 pub fn path_filestat_set_times(
-    context: &mut Context,
+    context: &Context,
     memory: GuestMemory<'_>,
     fd: Fd,
     flags: u32,
@@ -71,7 +71,7 @@ pub fn path_filestat_set_times(
     let directory = context.fds.writable_directory(fd, Rights::PATH_FILESTAT_SET_TIMES)?;
     let times = timestamps(atim, mtim, fst_flags)?;
     let path = GuestPath::read(&memory, path, path_len)?;
-    let file = open_place(context, directory, flags, &path)?;
+    let file = open_place(context, &directory, flags, &path)?;
     // With an empty path the call is about the open file itself, be it a link (Linux 5.8).
     Ok(utimensat(&file, "", &times, AtFlags::EMPTY_PATH)?)
 }

@@ -5,12 +5,12 @@
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{AtFlags, Mode, OFlags, linkat, readlinkat, statat, symlinkat};
 
-use super::guest_path::{GuestPath, LastComponent};
 use super::names::require_directory;
 use super::resolve::{self, open_parent};
 use crate::context::Context;
 use crate::errno::Errno;
 use crate::guest::GuestMemory;
+use crate::guest_path::{GuestPath, LastComponent};
 use crate::types::{Fd, Follow, GuestPtr, Rights};
 
 /// witx `path_link(old_fd: fd, old_flags: lookupflags, old_path: string, new_fd: fd, new_path: string)`.
@@ -23,7 +23,7 @@ use crate::types::{Fd, Follow, GuestPtr, Rights};
 /// file system. `FAULT`: a path is out of bounds. The rest as the host.
 #[expect(clippy::too_many_arguments, reason = "The signature is WASI's.")]
 pub fn path_link(
-    context: &mut Context,
+    context: &Context,
     memory: GuestMemory<'_>,
     old_fd: Fd,
     old_flags: u32,
@@ -59,7 +59,7 @@ pub fn path_link(
 /// `new_path` leads out. `NOENT`: `old_path` is empty, or `new_path` ends in a slash. `EXIST`: the new name
 /// is taken. `BADF`, `NOTDIR`, `ROFS`, `NOTCAPABLE`, `INVAL`, `FAULT`: as [`path_link`].
 pub fn path_symlink(
-    context: &mut Context,
+    context: &Context,
     memory: GuestMemory<'_>,
     old_path: GuestPtr,
     old_path_len: u32,
@@ -82,8 +82,8 @@ pub fn path_symlink(
 /// directory. `NOTCAPABLE`: no right to. `PERM`: the path leads out. `FAULT`: a pointer is out of bounds.
 #[expect(clippy::too_many_arguments, reason = "The signature is WASI's.")]
 pub fn path_readlink(
-    context: &mut Context,
-    mut memory: GuestMemory<'_>,
+    context: &Context,
+    memory: GuestMemory<'_>,
     fd: Fd,
     path: GuestPtr,
     path_len: u32,
@@ -97,7 +97,7 @@ pub fn path_readlink(
     let path = GuestPath::read(&memory, path, path_len)?;
     if let Some(embedded) = directory.embedded() {
         return write_target(
-            &mut memory,
+            &memory,
             embedded.open(&path, Follow::No)?.link_target()?,
             buf,
             buf_len,
@@ -113,11 +113,11 @@ pub fn path_readlink(
         return Err(Errno::Inval);
     };
     let target = readlinkat(parent, name, Vec::new())?;
-    write_target(&mut memory, target.as_bytes(), buf, buf_len, bufused)
+    write_target(&memory, target.as_bytes(), buf, buf_len, bufused)
 }
 
 fn write_target(
-    memory: &mut GuestMemory<'_>,
+    memory: &GuestMemory<'_>,
     target: &[u8],
     buf: GuestPtr,
     buf_len: u32,

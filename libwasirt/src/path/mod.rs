@@ -4,7 +4,6 @@
 //! or the pair of an open directory and one name in it, which no `..` and no link can lead out of.
 
 mod attributes;
-mod guest_path;
 mod link;
 mod names;
 mod open;
@@ -12,7 +11,6 @@ pub mod resolve;
 
 pub(crate) use attributes::path_filestat;
 pub use attributes::{path_filestat_get, path_filestat_set_times};
-pub use guest_path::GuestPath;
 pub use link::{path_link, path_readlink, path_symlink};
 pub use names::{path_create_directory, path_remove_directory, path_rename, path_unlink_file};
 pub use open::path_open;

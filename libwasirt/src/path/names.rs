@@ -7,11 +7,11 @@
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{AtFlags, FileType, Mode, mkdirat, renameat, statat, unlinkat};
 
-use super::guest_path::{GuestPath, LastComponent};
 use super::resolve::open_parent;
 use crate::context::Context;
 use crate::errno::Errno;
 use crate::guest::GuestMemory;
+use crate::guest_path::{GuestPath, LastComponent};
 use crate::types::{Fd, GuestPtr, Rights};
 
 /// witx `path_create_directory(fd: fd, path: string)`.
@@ -20,7 +20,7 @@ use crate::types::{Fd, GuestPtr, Rights};
 /// `NOTCAPABLE`: no right to. `EXIST`: the name is taken. `PERM`: the path leads out of the directory.
 /// `INVAL`: a NUL. `NOENT`, `ACCES`, …: as the host. `FAULT`: `path` is out of bounds.
 pub fn path_create_directory(
-    context: &mut Context,
+    context: &Context,
     memory: GuestMemory<'_>,
     fd: Fd,
     path: GuestPtr,
@@ -38,7 +38,7 @@ pub fn path_create_directory(
 /// Removes an empty directory. `NOTDIR`: it is none; a link is none. `NOTEMPTY`: it is not empty, or the
 /// path ends in `..`. `INVAL`: the path ends in `.`, or a NUL. The rest as [`path_create_directory`].
 pub fn path_remove_directory(
-    context: &mut Context,
+    context: &Context,
     memory: GuestMemory<'_>,
     fd: Fd,
     path: GuestPtr,
@@ -59,7 +59,7 @@ pub fn path_remove_directory(
 /// Removes a name that is not a directory's; of a link, the link. `ISDIR`: a directory. `NOTDIR`: the
 /// path ends in a slash, and it is no directory. The rest as [`path_create_directory`].
 pub fn path_unlink_file(
-    context: &mut Context,
+    context: &Context,
     memory: GuestMemory<'_>,
     fd: Fd,
     path: GuestPtr,
@@ -86,7 +86,7 @@ pub fn path_unlink_file(
 /// file system. The rest as [`path_create_directory`].
 #[expect(clippy::too_many_arguments, reason = "The signature is WASI's.")]
 pub fn path_rename(
-    context: &mut Context,
+    context: &Context,
     memory: GuestMemory<'_>,
     fd: Fd,
     old_path: GuestPtr,

@@ -1,25 +1,24 @@
 //! `path_open`: the one way to a new descriptor for a file.
 //!
-//! Rule: what is opened waits as it would natively, and only then: a FIFO for its other end, unless `NONBLOCK`
-//! is asked for, or neither reading nor writing.
+//! Rule: what is opened waits as it would natively, and only then: a FIFO for its other end, unless
+//! `NONBLOCK` is asked for, or neither reading nor writing.
+
+use core::sync::atomic::AtomicBool;
 
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{FileType as HostFileType, Mode, OFlags, PROC_SUPER_MAGIC, fstat, fstatfs};
 
-use super::guest_path::GuestPath;
 use super::resolve::{self, Resolver};
 use crate::context::Context;
+use crate::descriptor::{Descriptor, File, SharedRights, TRANSFER, applicable_rights, file_type_of};
 use crate::embedded::EmbeddedFile;
 use crate::errno::Errno;
-use crate::fd_table::{Descriptor, File, applicable_rights, file_type_of};
 use crate::guest::GuestMemory;
+use crate::guest_path::GuestPath;
 use crate::types::{
     Access, Fd, FdFlags, FileType, Follow, GuestPtr, LOOKUP_SYMLINK_FOLLOW, OPEN_CREATE, OPEN_DIRECTORY,
     OPEN_EXCLUSIVE, OPEN_TRUNCATE, Rights,
 };
-
-/// Both directions of data.
-const TRANSFER: Rights = Rights(Rights::FD_READ.0 | Rights::FD_WRITE.0);
 
 /// witx `path_open(fd: fd, dirflags: lookupflags, path: string, oflags: oflags, fs_rights_base: rights,
 /// fs_rights_inheriting: rights, fdflags: fdflags) -> opened_fd: fd`.
@@ -39,8 +38,8 @@ const TRANSFER: Rights = Rights(Rights::FD_READ.0 | Rights::FD_WRITE.0);
 /// `--max-fds`; then, and under `FAULT` (a pointer is out of bounds), nothing was opened or created.
 #[expect(clippy::too_many_arguments, reason = "The signature is WASI's.")]
 pub fn path_open(
-    context: &mut Context,
-    mut memory: GuestMemory<'_>,
+    context: &Context,
+    memory: GuestMemory<'_>,
     fd: Fd,
     dirflags: u32,
     path: GuestPtr,
@@ -53,12 +52,12 @@ pub fn path_open(
 ) -> Result<(), Errno> {
     let directory = context.fds.directory(fd, Rights::PATH_OPEN)?;
     let request = Request::new(dirflags, oflags, rights_base, fdflags)?;
-    request.check_rights(directory)?;
+    request.check_rights(&directory)?;
     memory.check(opened_fd, 4)?;
     let path = GuestPath::read(&memory, path, path_len)?;
-    context.fds.check_room()?;
-    let opened = request.open(context.resolver, directory, &path)?.with_escapes(context.escapes);
-    let number = context.fds.insert(opened)?;
+    let room = context.fds.room()?;
+    let opened = request.open(context.resolver, &directory, &path)?.with_escapes(context.escapes);
+    let number = room.insert(opened)?;
     memory.write_u32(opened_fd, number.0)
 }
 
@@ -108,7 +107,7 @@ impl Request {
                 directory.require(Rights::PATH_FILESTAT_SET_SIZE)?;
             }
         }
-        if directory.inheriting.contains(self.directions) { Ok(()) } else { Err(Errno::NotCapable) }
+        if directory.inheriting.get().contains(self.directions) { Ok(()) } else { Err(Errno::NotCapable) }
     }
 
     /// Whether the file would be changed, or could be through the descriptor.
@@ -139,8 +138,8 @@ impl Request {
         Ok(self.descriptor(File::Owned(file), file_type, applicable, directory))
     }
 
-    /// `ACCES` for what the host shows of its processes, which is no storage: `/proc/self/mem` is the memory of
-    /// this very process, and `environ` what the guest was not granted. Only who is granted a directory of
+    /// `ACCES` for what the host shows of its processes, which is no storage: `/proc/self/mem` is the memory
+    /// of this very process, and `environ` what the guest was not granted. Only who is granted a directory of
     /// that file system may read there; nobody may write.
     fn check_processes(&self, base: BorrowedFd<'_>, file: BorrowedFd<'_>) -> Result<(), Errno> {
         let shows_processes = |file| Ok::<_, Errno>(fstatfs(file)?.f_type == PROC_SUPER_MAGIC);
@@ -156,7 +155,7 @@ impl Request {
         applicable: Rights,
         directory: &Descriptor,
     ) -> Descriptor {
-        let mut rights = applicable.and(directory.inheriting);
+        let mut rights = applicable.and(directory.inheriting.get());
         let is_directory = file_type == FileType::Directory;
         if !is_directory {
             rights = rights.without(TRANSFER.without(self.directions));
@@ -165,9 +164,14 @@ impl Request {
             rights = rights.without(Rights::MUTATING);
         }
         Descriptor {
-            inheriting: if is_directory { directory.inheriting } else { Rights::NONE },
+            inheriting: SharedRights::new(if is_directory {
+                directory.inheriting.get()
+            } else {
+                Rights::NONE
+            }),
             access: directory.access,
-            nonblocking: self.fd_flags.contains(FdFlags::NONBLOCK),
+            nonblocking: AtomicBool::new(self.fd_flags.contains(FdFlags::NONBLOCK)),
+            appends: AtomicBool::new(self.fd_flags.contains(FdFlags::APPEND)),
             ..Descriptor::new(file, file_type, rights)
         }
     }

@@ -10,8 +10,8 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, openat, openat2, readlinkat};
 use rustix::io::Errno as HostErrno;
 
-use super::guest_path::{GuestPath, LastComponent};
 use crate::errno::Errno;
+use crate::guest_path::{GuestPath, LastComponent, MAX_LINKS};
 
 /// How paths are opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,9 +22,6 @@ pub enum Resolver {
     /// By the walk, always.
     Walk,
 }
-
-/// Symbolic links that one path may lead through; the same as the kernel's limit.
-pub(crate) const MAX_LINKS: u32 = 40;
 
 /// How often openat2 is called again when a rename elsewhere made it give up.
 const MAX_RETRIES: u32 = 64;
@@ -167,7 +164,8 @@ impl<'a> Walk<'a> {
                 return Ok(file);
             }
         }
-        // The path ended in a directory that stands open: `.`, `a/..`, or a link to such. Nothing is waited for.
+        // The path ended in a directory that stands open: `.`, `a/..`, or a link to such. Nothing is waited
+        // for.
         Ok(openat(self.current(), ".", flags, mode)?)
     }
 

@@ -2,8 +2,8 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
+use libwasirt::descriptor::Descriptor;
 use libwasirt::errno::Errno;
-use libwasirt::fd_table::Descriptor;
 use libwasirt::functions::*;
 use libwasirt::types::*;
 use rustix::pipe::PipeFlags;

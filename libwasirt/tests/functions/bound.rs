@@ -1,15 +1,15 @@
-//! Policies that a run cannot widen: what a guest finds under a name is what it would have found there without
-//! `W2N_DIR`, or nothing, whatever was baked in and whatever is asked for.
+//! Policies that a run cannot widen: what a guest finds under a name is what it would have found there
+//! without `W2N_DIR`, or nothing, whatever was baked in and whatever is asked for.
 //!
-//! How: policies and lists are put together at random from directories that lie in each other, under names that
-//! lie in each other. Of each path, what a guest reads is compared with what it reads when nothing is narrowed.
-//! Paths are resolved as wasi-libc does, by code that the product does not have.
+//! How: policies and lists are put together at random from directories that lie in each other, under names
+//! that lie in each other. Of each path, what a guest reads is compared with what it reads when nothing is
+//! narrowed. Paths are resolved as wasi-libc does, by code that the product does not have.
 
 use std::path::Path;
 
 use libwasirt::context::Context;
 use libwasirt::embedded::Archive;
-use libwasirt::grants::{Dir, Grants, Packed, RunVariables};
+use libwasirt::grant::{Dir, Grants, Packed, RunVariables};
 use libwasirt::types::*;
 use tempfile::TempDir;
 use w2n_abi::{ArchiveKind, ArchiveNode, PolicyWord};

@@ -7,8 +7,8 @@
 use std::ffi::c_void;
 
 use libwasirt::errno::Errno;
-use libwasirt::guest::Word;
 use libwasirt::host_call::{preview1, snapshot0};
+use libwasirt::memory_place::Word;
 use libwasirt::types::*;
 use w2n_abi::{ValueSlot, VmInstance, for_each_wasi_function, for_each_wasi_snapshot0_function};
 

@@ -73,7 +73,7 @@ fn open_unchecked(guest: &mut Guest) -> Fd {
     let instance = guest.instance();
     // SAFETY: the instance is alive.
     let memory = unsafe { libwasirt::guest::GuestMemory::of_instance(instance) };
-    path_open(&mut guest.context, memory, DIR, 0, DATA, len, 0, READ, 0, 0, OUT).unwrap();
+    path_open(&guest.context, memory, DIR, 0, DATA, len, 0, READ, 0, 0, OUT).unwrap();
     Fd(guest.u32_at(OUT))
 }
 

@@ -111,12 +111,12 @@ fn truncation_needs_the_right_to_set_sizes() {
 fn dev_null_can_be_sought_in_so_it_is_no_terminal() {
     // wasi-libc's isatty: a character device without the rights to seek and to tell.
     let file = std::fs::File::open("/dev/null").unwrap();
-    let file_type = libwasirt::fd_table::file_type_of(std::os::fd::AsFd::as_fd(&file)).unwrap();
+    let file_type = libwasirt::descriptor::file_type_of(std::os::fd::AsFd::as_fd(&file)).unwrap();
     assert_eq!(file_type, FileType::CharacterDevice);
-    let rights = libwasirt::fd_table::applicable_rights(file_type, std::os::fd::AsFd::as_fd(&file));
+    let rights = libwasirt::descriptor::applicable_rights(file_type, std::os::fd::AsFd::as_fd(&file));
     assert!(rights.contains(Rights::FD_SEEK));
     let terminal = rustix::pty::openpt(rustix::pty::OpenptFlags::RDWR).unwrap();
-    let rights = libwasirt::fd_table::applicable_rights(
+    let rights = libwasirt::descriptor::applicable_rights(
         FileType::CharacterDevice,
         std::os::fd::AsFd::as_fd(&terminal),
     );

@@ -10,12 +10,12 @@ use std::ptr::{null, null_mut};
 use std::rc::Rc;
 
 use libwasirt::context::Context;
+use libwasirt::descriptor::{Descriptor, File, applicable_rights, file_type_of};
 use libwasirt::errno::Errno;
-use libwasirt::fd_table::{Descriptor, File, applicable_rights, file_type_of};
 use libwasirt::functions::*;
-use libwasirt::guest::{GuestMemory, Word};
 use libwasirt::path::resolve::Resolver;
 use libwasirt::types::*;
+use libwasirt::{guest::GuestMemory, memory_place::Word};
 use tempfile::TempDir;
 use w2n_abi::*;
 
@@ -142,13 +142,13 @@ impl Guest {
     pub fn run(
         &mut self,
         places: &[(GuestPtr, u32)],
-        function: impl FnOnce(&mut Context, GuestMemory<'_>) -> Result<(), Errno>,
+        function: impl FnOnce(&Context, GuestMemory<'_>) -> Result<(), Errno>,
     ) -> Result<(), Errno> {
         let before = self.memory.clone();
         let instance = self.instance();
         // SAFETY: the instance is alive, and `self` is borrowed for the call.
         let memory = unsafe { GuestMemory::of_instance(instance) };
-        let result = function(&mut self.context, memory);
+        let result = function(&self.context, memory);
         for (address, (was, is)) in before.iter().zip(&self.memory).enumerate() {
             let may_change = result.is_ok()
                 && places
@@ -162,11 +162,11 @@ impl Guest {
     /// Calls a function without looking at what it writes: for calls by the thousand.
     pub fn call(
         &mut self,
-        function: impl FnOnce(&mut Context, GuestMemory<'_>) -> Result<(), Errno>,
+        function: impl FnOnce(&Context, GuestMemory<'_>) -> Result<(), Errno>,
     ) -> Result<(), Errno> {
         let instance = self.instance();
         // SAFETY: the instance is alive, and `self` is borrowed for the call.
-        function(&mut self.context, unsafe { GuestMemory::of_instance(instance) })
+        function(&self.context, unsafe { GuestMemory::of_instance(instance) })
     }
 
     /// All of the memory.
@@ -290,7 +290,7 @@ impl Guest {
         &mut self,
         path: impl AsRef<[u8]>,
         places: &[(GuestPtr, u32)],
-        function: impl FnOnce(&mut Context, GuestMemory<'_>, GuestPtr, u32) -> Result<(), Errno>,
+        function: impl FnOnce(&Context, GuestMemory<'_>, GuestPtr, u32) -> Result<(), Errno>,
     ) -> Result<(), Errno> {
         let len = self.put(PATH, path.as_ref());
         self.run(places, |context, memory| function(context, memory, PATH, len))
@@ -301,7 +301,7 @@ impl Guest {
         &mut self,
         first: impl AsRef<[u8]>,
         second: impl AsRef<[u8]>,
-        function: impl FnOnce(&mut Context, GuestMemory<'_>, GuestPtr, u32, GuestPtr, u32) -> Result<(), Errno>,
+        function: impl FnOnce(&Context, GuestMemory<'_>, GuestPtr, u32, GuestPtr, u32) -> Result<(), Errno>,
     ) -> Result<(), Errno> {
         let first_len = self.put(PATH, first.as_ref());
         let second_len = self.put(PATH2, second.as_ref());

@@ -2,12 +2,14 @@
 //!
 //! One file per family. Each call is checked for stray writes; each case names what it shows.
 
+mod adversary;
 mod agreement;
 mod args;
 mod attacks;
 mod attributes;
 mod bound;
 mod clock;
+mod config;
 mod edges;
 mod failing_call;
 mod fd;
@@ -23,4 +25,5 @@ mod readdir;
 mod sentinel;
 mod sock;
 mod terminal;
+mod threads;
 mod transfer;

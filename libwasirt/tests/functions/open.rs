@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
+use libwasirt::descriptor::Descriptor;
 use libwasirt::errno::Errno;
-use libwasirt::fd_table::Descriptor;
 use libwasirt::functions::*;
 use libwasirt::types::*;
 
@@ -324,7 +324,7 @@ fn past_the_limit_of_descriptors_nothing_is_made_or_cut() {
 #[test]
 fn processes_of_the_host_are_read_only_where_granted_and_never_written() {
     for mut guest in guests() {
-        let mut grant = |path: &str| {
+        let grant = |path: &str| {
             let directory = std::fs::File::open(path).unwrap();
             let preopen = Descriptor::preopen(directory.into(), b"/".to_vec(), Access::ReadWrite);
             guest.context.fds.insert(preopen).unwrap()

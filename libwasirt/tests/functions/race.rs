@@ -4,6 +4,10 @@
 //! one atomic rename; and renames what `..` leads to. The guest goes through `swap` with one function after
 //! the other. It may see either, or an error, but never what is outside.
 
+use std::ffi::CString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::ptr::null_mut;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
@@ -16,6 +20,7 @@ use crate::guest::*;
 use crate::sentinel::*;
 
 const ROUNDS: u32 = 100_000;
+const PROCESS_ROUNDS: u32 = 20_000;
 
 const FIRST: GuestPtr = GuestPtr(32_768);
 const SECOND: GuestPtr = GuestPtr(40_960);
@@ -59,12 +64,18 @@ fn read_through(guest: &mut Guest, path: GuestPtr, len: u32) -> bool {
     true
 }
 
-fn race(resolver: Resolver) {
-    let sentinel = Sentinel::new();
+/// Makes the directory and the link; answers the granted directory.
+fn make_trap(sentinel: &Sentinel) -> PathBuf {
     let granted = sentinel.dir.path().canonicalize().unwrap().join(GRANTED);
     std::fs::create_dir(granted.join("swap")).unwrap();
     std::fs::write(granted.join("swap/file"), "mine").unwrap();
     std::os::unix::fs::symlink("../outside", granted.join("trap")).unwrap();
+    granted
+}
+
+fn race(resolver: Resolver) {
+    let sentinel = Sentinel::new();
+    let granted = make_trap(&sentinel);
     let (ends, swaps) = (AtomicBool::new(false), AtomicU32::new(0));
     let seen = std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -83,6 +94,60 @@ fn race(resolver: Resolver) {
     let swaps = swaps.load(Ordering::Relaxed);
     assert!(swaps > 1000 && seen > 100, "{swaps} swaps, {seen} files seen: that was no race");
     sentinel.check(|| "the race".to_owned());
+}
+
+/// A process that exchanges two names until it is dropped.
+struct SwappingProcess(i32);
+
+impl SwappingProcess {
+    fn start(one: &Path, other: &Path) -> Self {
+        let name = |path: &Path| CString::new(path.as_os_str().as_bytes()).expect("no NUL");
+        let (one, other) = (name(one), name(other));
+        // SAFETY: the new process makes system calls on memory that was made before, and nothing else.
+        unsafe {
+            let process = libc::fork();
+            if process != 0 {
+                assert!(process > 0, "no process");
+                return Self(process);
+            }
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            let flags = libc::RENAME_EXCHANGE;
+            loop {
+                libc::renameat2(libc::AT_FDCWD, one.as_ptr(), libc::AT_FDCWD, other.as_ptr(), flags);
+            }
+        }
+    }
+}
+
+impl Drop for SwappingProcess {
+    fn drop(&mut self) {
+        // SAFETY: the process is a child of ours that was not waited for.
+        unsafe {
+            libc::kill(self.0, libc::SIGKILL);
+            libc::waitpid(self.0, null_mut(), 0);
+        }
+    }
+}
+
+#[test]
+fn a_directory_that_another_process_swaps_leads_nowhere() {
+    for resolver in [Resolver::Kernel, Resolver::Walk] {
+        let sentinel = Sentinel::new();
+        let granted = make_trap(&sentinel);
+        let mut guest = Guest::granted(Rc::clone(&sentinel.dir), GRANTED);
+        guest.context.resolver = resolver;
+        let swapping = SwappingProcess::start(&granted.join("swap"), &granted.join("trap"));
+        let (mut seen, mut refused) = (0, 0);
+        for round in 0..PROCESS_ROUNDS {
+            // The round that reads, by a path without `..`.
+            let is_seen = play(&mut guest, if round % 2 == 0 { 0 } else { round });
+            seen += u32::from(is_seen);
+            refused += u32::from(round % 2 == 0 && !is_seen);
+        }
+        drop(swapping);
+        assert!(seen > 50 && refused > 50, "{seen} files seen, {refused} refused: that was no race");
+        sentinel.check(|| "the race".to_owned());
+    }
 }
 
 #[test]

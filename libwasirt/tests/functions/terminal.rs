@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
 
-use libwasirt::fd_table::Descriptor;
+use libwasirt::descriptor::Descriptor;
 use libwasirt::functions::*;
 use libwasirt::terminal::{EscapeFilter, Escapes};
 use libwasirt::types::*;

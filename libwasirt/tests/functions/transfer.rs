@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::os::fd::OwnedFd;
 
+use libwasirt::descriptor::{Descriptor, File};
 use libwasirt::errno::Errno;
-use libwasirt::fd_table::{Descriptor, File};
 use libwasirt::functions::*;
 use libwasirt::types::*;
 

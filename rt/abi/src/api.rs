@@ -44,21 +44,25 @@ pub enum LinkError {
     InvalidArgument = 0x105,
     /// The call came from a signal handler that interrupted Wasm code or the runtime.
     InSignalHandler = 0x106,
+    /// An import is linked to WASI, and no context was given for it.
+    NoWasiContext = 0x107,
 }
 
 impl LinkError {
     /// All link errors.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::UnknownImport,
         Self::IncompatibleImport,
         Self::OutOfMemory,
         Self::AbiVersion,
         Self::InvalidArgument,
         Self::InSignalHandler,
+        Self::NoWasiContext,
     ];
 }
 
-/// [`W2nImport::kind`]: nothing, or what was linked in under the import's name ([`crate::ImportDescriptor::linked`]).
+/// [`W2nImport::kind`]: nothing, or what was linked in under the import's name
+/// ([`crate::ImportDescriptor::linked`]).
 pub const IMPORT_LINKED: u32 = 0;
 /// [`W2nImport::kind`]: a host function.
 pub const IMPORT_HOST_FUNC: u32 = 1;
@@ -102,6 +106,26 @@ pub struct W2nImport {
     pub func_type: HostBytes,
     /// Extern: the definition.
     pub external: W2nExtern,
+}
+
+impl W2nImport {
+    /// What was linked in under the import's name, with a null env.
+    pub const LINKED: Self = Self {
+        kind: IMPORT_LINKED,
+        reserved: 0,
+        callback: None,
+        env: core::ptr::null_mut(),
+        func_type: HostBytes { ptr: core::ptr::null_mut(), len: 0 },
+        external: W2nExtern {
+            kind: 0,
+            ty: 0,
+            flags: 0,
+            ref_type: 0,
+            definition: core::ptr::null_mut(),
+            instance: core::ptr::null_mut(),
+            func_type: HostBytes { ptr: core::ptr::null_mut(), len: 0 },
+        },
+    };
 }
 
 /// What a module asks for.
@@ -306,7 +330,8 @@ pub struct W2nApi {
     pub trap_message: unsafe extern "C" fn(trap: *const W2nTrap, buffer: *mut u8, capacity: u64) -> u64,
     /// For callbacks: sets the words of the trap; answers the code for the callback to answer.
     pub host_error: unsafe extern "C" fn(message: *const u8, message_len: u64) -> u32,
-    /// For callbacks: sets the status with which the program ends; answers the code for the callback to answer.
+    /// For callbacks: sets the status with which the program ends; answers the code for the callback to
+    /// answer.
     pub exit: unsafe extern "C" fn(status: i32) -> u32,
     /// Takes the trap that ended the last call of one of the instance's typed C functions. Status of
     /// that call; `*trap` is written unless it was 0. A second call answers 0.

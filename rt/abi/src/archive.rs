@@ -1,8 +1,8 @@
 //! A directory that is packed into an executable (`--embed-dir`): nodes in a table, their names and contents
 //! behind it.
 //!
-//! An archive is a [`ArchiveHeader`], then its nodes, then bytes; offsets count from the header. Node 0 is the
-//! directory itself. The children of a directory stand one after the other, sorted by name. Numbers are
+//! An archive is a [`ArchiveHeader`], then its nodes, then bytes; offsets count from the header. Node 0 is
+//! the directory itself. The children of a directory stand one after the other, sorted by name. Numbers are
 //! little-endian, and the archive is aligned to [`ARCHIVE_ALIGN`] bytes, so a node can be used in place.
 
 use crate::Slice;

@@ -19,6 +19,20 @@ pub struct Slice<P> {
     pub len: u64,
 }
 
+impl Slice<*mut core::ffi::c_void> {
+    /// The array.
+    ///
+    /// # Safety
+    /// It has `len` elements of type `T`, or none, that live for `'a` and are not written to.
+    pub unsafe fn elements<'a, T>(&self) -> &'a [T] {
+        if self.len == 0 {
+            return &[];
+        }
+        // SAFETY: as the caller vouches; an empty slice, whose pointer may be anything, is out already.
+        unsafe { core::slice::from_raw_parts(self.ptr.cast::<T>(), self.len as usize) }
+    }
+}
+
 /// Everything the runtime knows about a compiled module.
 #[repr(C)]
 #[derive(Debug)]
@@ -29,6 +43,9 @@ pub struct ModuleDescriptor<P> {
     pub flags: u32,
     /// `*const W2nApi`: the host API of the runtime linked with the module. Second field for C hosts.
     pub api: P,
+    /// `*const W2nWasiApi`: how hosts make what imports from WASI work on. Null where no import is linked to WASI,
+    /// and in executables. Third field for C hosts.
+    pub wasi: P,
     /// Name of the module (from the name section, else the input file's name). UTF-8.
     pub name: Slice<P>,
     /// Bytes of one instance, header included.
@@ -92,8 +109,8 @@ pub struct FuncTypeDescriptor<P> {
     /// type that the module defines can be referenced.
     pub array_entry: P,
     /// Code for [`crate::VmFuncRef::code`] of a host function of this type: Wasm calling convention,
-    /// takes a `*const VmHostFunc` as its instance. Stores its arguments to slots and calls `host_call`. Null if
-    /// the module imports no function of this type.
+    /// takes a `*const VmHostFunc` as its instance. Stores its arguments to slots and calls `host_call`. Null
+    /// if the module imports no function of this type.
     pub host_entry: P,
 }
 
@@ -106,7 +123,8 @@ pub struct ImportDescriptor<P> {
     /// Field name.
     pub name: Slice<P>,
     /// Its type, and where the instance keeps it:
-    /// func: a [`crate::VmFuncRef`]; table: `*mut VmTable`; memory: a [`crate::VmMemoryRef`]; global: `*mut` to its value.
+    /// func: a [`crate::VmFuncRef`]; table: `*mut VmTable`; memory: a [`crate::VmMemoryRef`]; global: `*mut`
+    /// to its value.
     pub ty: ExternDescriptor,
     /// Callback of the host function that was linked in for it (WASI, or C code), else null.
     pub linked: P,

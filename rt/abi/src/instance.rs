@@ -18,7 +18,7 @@ pub struct VmInstance<P> {
 
 /// An instance's view of a memory, own or imported. Fixed after instantiation: memories never move.
 #[repr(C)]
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct VmMemoryRef<P> {
     /// Address of byte 0 of the memory.
     pub base: P,
@@ -28,7 +28,7 @@ pub struct VmMemoryRef<P> {
 
 /// A linear memory. Shared by all instances that import it.
 #[repr(C)]
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct VmMemory<P> {
     /// Address of byte 0. Never changes.
     pub base: P,
@@ -48,7 +48,7 @@ pub struct VmMemory<P> {
 
 /// A table. Shared by all instances that import it.
 #[repr(C)]
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct VmTable<P> {
     /// The elements: [`VmTableEntry`] for function tables, one word `P` each for externref tables.
     pub elements: P,
@@ -62,7 +62,8 @@ pub struct VmTable<P> {
     pub element_type: u32,
     /// Elements that fit before `elements` must be reallocated.
     pub capacity: u32,
-    /// What references it takes: [`crate::REF_NON_NULL`], and as the number of a function type its canonical id.
+    /// What references it takes: [`crate::REF_NON_NULL`], and as the number of a function type its canonical
+    /// id.
     pub ref_type: u32,
     /// Zero.
     pub reserved: u32,
@@ -70,7 +71,7 @@ pub struct VmTable<P> {
 
 /// A function that can be called from anywhere: what a funcref value points to.
 #[repr(C)]
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct VmFuncRef<P> {
     /// Compiled code, to be called as `code(instance, parameters…)` in the Wasm calling convention.
     pub code: P,
@@ -87,7 +88,7 @@ pub struct VmFuncRef<P> {
 
 /// Element of a function table: a copy of the [`VmFuncRef`], so that `call_indirect` needs no further load.
 #[repr(C)]
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct VmTableEntry<P> {
     /// As in [`VmFuncRef`]; null in a null element.
     pub code: P,
@@ -106,7 +107,7 @@ pub struct VmTableEntry<P> {
 /// The callback runs on the host's stack. It finds its arguments in the slots, writes its results
 /// over them from slot 0 on, and answers 0, or the number of a [`crate::TrapCode`] to trap.
 #[repr(C)]
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct VmHostFunc<P> {
     /// `extern "C" fn(env, *mut VmInstance, *mut ValueSlot) -> u32`
     pub callback: P,
@@ -118,7 +119,7 @@ pub struct VmHostFunc<P> {
 
 /// A passive data segment as `memory.init` sees it. Dropped: length 0.
 #[repr(C)]
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct VmDataSegment<P> {
     /// First byte.
     pub data: P,
@@ -128,7 +129,7 @@ pub struct VmDataSegment<P> {
 
 /// An element segment as `table.init` sees it. Dropped: length 0.
 #[repr(C)]
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct VmElementSegment<P> {
     /// The references, one word `P` each.
     pub values: P,

@@ -19,6 +19,7 @@ mod trap;
 mod types;
 mod variables;
 mod wasi;
+mod wasi_api;
 
 pub use api::*;
 pub use archive::*;
@@ -33,10 +34,11 @@ pub use trap::*;
 pub use types::*;
 pub use variables::*;
 pub use wasi::{is_wasi_module, wasi_symbol_prefix};
+pub use wasi_api::*;
 
 /// Version of everything in this crate. A runtime refuses a descriptor with another version. Whatever changes here
 /// is a new one: `tests/layout.rs` compares it with `layout.txt`.
-pub const ABI_VERSION: u32 = 2;
+pub const ABI_VERSION: u32 = 3;
 
 /// Log2 of the bytes in a Wasm page, unless a memory's type says otherwise (custom page sizes).
 pub const PAGE_SIZE_LOG2: u32 = 16;

@@ -24,8 +24,8 @@ pub const NOTE_POLICY: u32 = 4;
 /// In [`ModuleNote::flags`]: after each trap its state is exact.
 pub const NOTE_STRICT_TRAPS: u32 = 8;
 
-/// The head of a note. Behind it stand, without gaps: the name by which other modules import from this one, the
-/// prefix of its symbols, the version of the compiler as text, and the *outline*: those sections of the
+/// The head of a note. Behind it stand, without gaps: the name by which other modules import from this one,
+/// the prefix of its symbols, the version of the compiler as text, and the *outline*: those sections of the
 /// Wasm module that say what it imports and exports.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

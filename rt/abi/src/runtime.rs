@@ -24,13 +24,16 @@ macro_rules! for_each_rt_function {
             TableGrow: "w2n_table_grow" (instance: ptr, table: i32, value: ptr, delta: i64) -> i64 [];
             /// `table.fill`: `(instance, table index, start, value, length)`; trap code or 0.
             TableFill: "w2n_table_fill" (instance: ptr, table: i32, start: i64, value: ptr, length: i64) -> i32 [];
-            /// `table.copy`: `(instance, destination table, source table, destination, source, length)`; trap code or 0.
+            /// `table.copy`: `(instance, destination table, source table, destination, source, length)`; trap
+            /// code or 0.
             TableCopy: "w2n_table_copy" (instance: ptr, destination_table: i32, source_table: i32, destination: i64, source: i64, length: i64) -> i32 [];
-            /// `table.init`: `(instance, table index, segment index, destination, source, length)`; trap code or 0.
+            /// `table.init`: `(instance, table index, segment index, destination, source, length)`; trap code
+            /// or 0.
             TableInit: "w2n_table_init" (instance: ptr, table: i32, segment: i32, destination: i64, source: i64, length: i64) -> i32 [];
             /// `elem.drop`: `(instance, segment index)`.
             ElemDrop: "w2n_elem_drop" (instance: ptr, segment: i32) -> void [];
-            /// Before a loop that is run twice (`-C check-loops=1`): the check, or null if there is no stack for it.
+            /// Before a loop that is run twice (`-C check-loops=1`): the check, or null if there is no stack
+            /// for it.
             LoopCheckBegin: "w2n_loop_check_begin" () -> ptr [];
             /// Before each store of either loop: `(check, address, length in bytes)`.
             LoopCheckStore: "w2n_loop_check_store" (check: ptr, address: ptr, length: i64) -> void [];
@@ -89,7 +92,10 @@ macro_rules! rt_attribute {
     };
 }
 macro_rules! define_rt_functions {
-    ($($(#[$doc:meta])* $name:ident: $symbol:literal ($($param:ident: $ty:ident),*) -> $result:ident [$($attribute:ident)*];)*) => {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident: $symbol:literal ($($param:ident: $ty:ident),*) -> $result:ident [$($attribute:ident)*];
+    )*) => {
         /// A function of the runtime that compiled code calls.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum RtFunc { $($(#[$doc])* $name,)* }

@@ -13,9 +13,10 @@ pub struct StartInfo<P> {
     /// imports anything from WASI. Its answer is the `env` of all linked host functions; null: the
     /// policy could not be set up (the reason was printed), exit with status 1.
     pub wasi_init: P,
-    /// Export of the main module to call: `_start`, or `main` or another of type `() -> ()` or `() -> i32` (its
-    /// result is the exit status). Where it is not `_start`, its export [`crate::symbol::REACTOR_INITIALIZE`] is
-    /// called first. Null: the start function of the main module has done all.
+    /// Export of the main module to call: `_start`, or `main` or another of type `() -> ()` or `() -> i32`
+    /// (its result is the exit status). Where it is not `_start`, its export
+    /// [`crate::symbol::REACTOR_INITIALIZE`] is called first. Null: the start function of the main module has
+    /// done all.
     pub entry: Slice<P>,
     /// Baked-in directories: [`DirGrant`].
     pub dirs: Slice<P>,

@@ -16,6 +16,9 @@ pub const API: &str = "w2n_api";
 /// See [`crate::StartInfo::wasi_init`].
 pub const WASI_INIT: &str = "w2n_wasi_init";
 
+/// `*const W2nWasiApi` in libwasirt: see [`crate::ModuleDescriptor::wasi`].
+pub const WASI_API: &str = "w2n_wasi_api";
+
 /// Symbol under which a plugin with one module exports its descriptor, whatever its name.
 pub const MODULE: &str = "w2n_module";
 

@@ -68,14 +68,15 @@ impl ExternKind {
 /// Separates parameters from results in the byte encoding of a function type.
 ///
 /// `(func (param i32 i64) (result f32))` is `7f 7e 00 7d`. It says how values are passed: a reference to a
-/// function is [`ValueType::FuncRef`], whatever else its type says. When types are equal says [`TypeIdentity`].
+/// function is [`ValueType::FuncRef`], whatever else its type says. When types are equal says
+/// [`TypeIdentity`].
 pub const FUNC_TYPE_SEPARATOR: u8 = 0;
 
 /// Bytes in the identity of a function type ([`crate::FuncTypeDescriptor::identity`]).
 ///
 /// It begins with [`Self::Open`] if the type is not final, and goes on like the encoding, but a reference
-/// type that is more than a value type number is one of two bytes, as in the binary format of Wasm, and a heap
-/// type. spec: valid/conventions, rolling and unrolling: types are equal that stand at the same place of
+/// type that is more than a value type number is one of two bytes, as in the binary format of Wasm, and a
+/// heap type. spec: valid/conventions, rolling and unrolling: types are equal that stand at the same place of
 /// recursion groups that are equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]

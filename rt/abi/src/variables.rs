@@ -1,7 +1,7 @@
 //! The environment variables of a produced program, and those that it passes over.
 //!
-//! Rule: a name that begins with [`VARIABLE_PREFIX`] is in one of the two lists here, or it is an error: a limit
-//! that is misspelt would be none.
+//! Rule: a name that begins with [`VARIABLE_PREFIX`] is in one of the two lists here, or it is an error: a
+//! limit that is misspelt would be none.
 
 /// What the names of all variables begin with that say something to a produced program.
 pub const VARIABLE_PREFIX: &str = "W2N_";

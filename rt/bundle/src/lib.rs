@@ -15,7 +15,7 @@ struct LibcAllocator;
 /// Largest alignment that malloc gives unasked.
 const MALLOC_ALIGN: usize = 16;
 
-// SAFETY: malloc and free are a correct allocator; larger alignments go to posix_memalign.
+// SAFETY: malloc and its like are a correct allocator; larger alignments go to posix_memalign.
 unsafe impl GlobalAlloc for LibcAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the size is not 0, says the caller; the alignment is a power of two.
@@ -28,6 +28,35 @@ unsafe impl GlobalAlloc for LibcAllocator {
                 0 => block.cast(),
                 _ => core::ptr::null_mut(),
             }
+        }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: as in `alloc`; calloc leaves what the kernel has zeroed untouched.
+        unsafe {
+            if layout.align() <= MALLOC_ALIGN {
+                return libc::calloc(1, layout.size()).cast();
+            }
+            let block = self.alloc(layout);
+            if !block.is_null() {
+                block.write_bytes(0, layout.size());
+            }
+            block
+        }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        // SAFETY: the block came from `alloc`, and the new size is not 0, says the caller.
+        unsafe {
+            if layout.align() <= MALLOC_ALIGN {
+                return libc::realloc(block.cast(), new_size).cast();
+            }
+            let moved = self.alloc(Layout::from_size_align_unchecked(new_size, layout.align()));
+            if !moved.is_null() {
+                moved.copy_from_nonoverlapping(block, layout.size().min(new_size));
+                self.dealloc(block, layout);
+            }
+            moved
         }
     }
 

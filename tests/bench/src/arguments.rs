@@ -8,7 +8,7 @@ use crate::record::Quantity;
 /// What the command line can be.
 pub const USAGE: &str = "\
 usage: w2n-bench [--runs N] [--march CPU] [--times] [--instructions] [--record] [NAME]...
-       w2n-bench --readme
+       w2n-bench --table
 
 Measures how fast compiled Wasm is against native code, wasmtime, and wasm2c with clang.
 
@@ -17,8 +17,8 @@ Measures how fast compiled Wasm is against native code, wasmtime, and wasm2c wit
   --march CPU     what native code, the product and wasm2c compile for (x86-64); `native` for this machine
   --times         measure run time; so it is without --instructions too
   --instructions  count executed instructions, with valgrind
-  --record        append the run to tests/bench/history.jsonl and put its table into the README
-  --readme        measure nothing; put the table of the last recorded run into the README
+  --record        append the run to tests/bench/history.jsonl and put its table into the book
+  --table         measure nothing; put the table of the last recorded run into the book
   --help          print this
 ";
 
@@ -33,8 +33,8 @@ const DEFAULT_MARCH: &str = "x86-64";
 pub enum Arguments {
     /// A run.
     Measure(Plan),
-    /// The README's table.
-    Readme,
+    /// The table of the book.
+    Table,
     /// [`USAGE`].
     Help,
 }
@@ -59,7 +59,7 @@ pub struct Plan {
 pub enum History {
     /// In `target`, if it is a full one.
     Scratch,
-    /// In the file that is committed, and in the README.
+    /// In the file that is committed, and in the book.
     Recorded,
 }
 
@@ -110,8 +110,8 @@ pub fn parse(args: impl Iterator<Item = String>) -> Result<Arguments, String> {
     if args.iter().any(|arg| arg == "--help") {
         return Ok(Arguments::Help);
     }
-    if args.iter().any(|arg| arg == "--readme") {
-        return if args.len() == 1 { Ok(Arguments::Readme) } else { Err("--readme stands alone".to_owned()) };
+    if args.iter().any(|arg| arg == "--table") {
+        return if args.len() == 1 { Ok(Arguments::Table) } else { Err("--table stands alone".to_owned()) };
     }
     let mut args = args.into_iter();
     while let Some(arg) = args.next() {
@@ -167,8 +167,8 @@ mod tests {
         assert_eq!(plan("--record --times --instructions").history, History::Recorded);
         assert!(parse_words("--record matmul").is_err());
         assert!(parse_words("--record --instructions").is_err());
-        assert!(parse_words("--readme --record").is_err());
-        assert_eq!(parse_words("--readme"), Ok(Arguments::Readme));
+        assert!(parse_words("--table --record").is_err());
+        assert_eq!(parse_words("--table"), Ok(Arguments::Table));
     }
 
     #[test]

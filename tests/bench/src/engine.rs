@@ -34,7 +34,7 @@ pub const COMPARED: Engine = Engine::Ours("-O3");
 pub type ByEngine<T> = BTreeMap<String, T>;
 
 impl Engine {
-    /// What it is called in records and in the README.
+    /// What it is called in records and in the book.
     pub fn key(self) -> &'static str {
         match self {
             Engine::Native => "native",

@@ -9,10 +9,10 @@ pub mod class;
 pub mod engine;
 pub mod history;
 pub mod mean;
-pub mod readme;
 pub mod record;
 pub mod report;
 pub mod startup;
+pub mod table;
 
 mod build;
 mod instructions;
@@ -170,8 +170,8 @@ fn keep(record: &Record, plan: &Plan, output_dir: &Path) -> Result<(), String> {
     match plan.history {
         History::Recorded => {
             history::append(&root().join(history::RECORDED), record)?;
-            readme::rewrite(root())?;
-            println!("recorded: {} and README.md, to be committed", history::RECORDED);
+            table::rewrite(root())?;
+            println!("recorded: {} and {}, to be committed", history::RECORDED, table::PAGE);
         }
         History::Scratch if plan.is_full() => history::append(&root().join(history::SCRATCH), record)?,
         History::Scratch => {}

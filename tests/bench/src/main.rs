@@ -5,12 +5,12 @@
 use std::process::ExitCode;
 
 use w2n_bench::arguments::{Arguments, USAGE, parse};
-use w2n_bench::{readme, root, run};
+use w2n_bench::{root, run, table};
 
 fn main() -> ExitCode {
     let done = match parse(std::env::args().skip(1)) {
         Ok(Arguments::Measure(plan)) => run(&plan),
-        Ok(Arguments::Readme) => readme::rewrite(root()),
+        Ok(Arguments::Table) => table::rewrite(root()),
         Ok(Arguments::Help) => {
             print!("{USAGE}");
             Ok(())

@@ -68,7 +68,7 @@ pub fn kernel(mut rng: Rng, number: u32) -> Kernel {
 /// A stencil of one type: neighbours in a row and in the row before, as finite differences have them.
 pub fn stencil(mut rng: Rng, number: u32) -> Kernel {
     let types =
-        [Element::F64, Element::F64, Element::F64, Element::F32, Element::I32, Element::U64, Element::U8];
+        [Element::F64, Element::F64, Element::F64, Element::F32, Element::U32, Element::U64, Element::U8];
     let element = types[rng.usize(0..types.len())];
     let (rows, columns) = (rng.u32(3..6), rng.u32(12..48));
     let (low, last) = (rng.u32(1..4), rng.u32(1..3));

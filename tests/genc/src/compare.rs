@@ -17,6 +17,9 @@ pub type Hashes = BTreeMap<u32, String>;
 /// Seconds of processor time after which a compiler or a program hangs.
 const CPU_SECONDS: u32 = 60;
 
+/// Seconds after which a native program is not worth it: ours runs in a few milliseconds.
+const NATIVE_CPU_SECONDS: u32 = 2;
+
 /// Where Debian has the headers of csmith's programs.
 const CSMITH_HEADERS: [&str; 2] = ["-isystem", "/usr/include/csmith"];
 
@@ -34,9 +37,16 @@ pub enum Failure {
 
 /// Runs a command with a limit of processor time; what it printed. Errors say how it ended.
 pub fn run(command: &mut Command) -> Result<String, String> {
+    run_for(CPU_SECONDS, command)
+}
+
+fn run_for(cpu_seconds: u32, command: &mut Command) -> Result<String, String> {
     let mut limited = Command::new("sh");
-    limited.args(["-c", &format!("ulimit -t {CPU_SECONDS}; exec \"$@\""), "sh"]);
+    limited.args(["-c", &format!("ulimit -t {cpu_seconds}; exec \"$@\""), "sh"]);
     limited.arg(command.get_program()).args(command.get_args());
+    if let Some(dir) = command.get_current_dir() {
+        limited.current_dir(dir);
+    }
     let output = limited.output().map_err(|error| format!("{:?}: {error}", command.get_program()))?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
@@ -59,8 +69,19 @@ pub fn native(dir: &Path, source: &str) -> Result<Hashes, String> {
     let (path, executable) = (dir.join("program.c"), dir.join("native"));
     std::fs::write(&path, source).map_err(|error| format!("{}: {error}", path.display()))?;
     let mut clang = Command::new("clang-22");
-    clang.args(["-O1", "-ffp-contract=off", "-fno-math-errno", "-w"]).args(CSMITH_HEADERS);
+    clang.args(["-O0", "-ffp-contract=off", "-fno-math-errno", "-w"]).args(CSMITH_HEADERS);
     run(clang.arg(&path).arg("-o").arg(&executable).arg("-lm"))?;
+    Ok(parse(&run_for(NATIVE_CPU_SECONDS, &mut Command::new(executable))?))
+}
+
+/// Runs `source` in `dir` with every check of undefined behaviour that gcc has. Errors: what one of them said.
+pub fn checked(dir: &Path, source: &str) -> Result<Hashes, String> {
+    let (path, executable) = (dir.join("checked.c"), dir.join("checked"));
+    std::fs::write(&path, source).map_err(|error| format!("{}: {error}", path.display()))?;
+    let mut gcc = Command::new("gcc");
+    gcc.args(["-O0", "-ffp-contract=off", "-fno-math-errno", "-w"]);
+    gcc.args(["-fsanitize=undefined,address", "-fno-sanitize-recover=all"]);
+    run(gcc.arg(&path).arg("-o").arg(&executable).arg("-lm"))?;
     Ok(parse(&run(&mut Command::new(executable))?))
 }
 

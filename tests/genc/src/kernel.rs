@@ -114,6 +114,12 @@ fn declaration(global: &Global<'_>) -> String {
         for (index, field) in global.fields.iter().enumerate() {
             let _infallible = write!(text, "{} f{index}; ", field.name());
         }
+        let _infallible = write!(text, "}};\nstatic const uint8_t {}_f[] = {{ ", global.name);
+        for (index, field) in global.fields.iter().enumerate() {
+            let (name, ty) = (type_name(global), field.name());
+            let is_float = u8::from(field.is_float());
+            let _infallible = write!(text, "offsetof({name}, f{index}), sizeof({ty}), {is_float}, ");
+        }
         text += "};\n";
     }
     let columns = if global.shape == Shape::Grid { format!("[{}]", global.extent[1]) } else { String::new() };
@@ -208,39 +214,26 @@ fn caller(
     text + "}\n"
 }
 
-/// Fills a global, or folds it into the hash.
-fn each_field(global: &Global<'_>, structure: impl Fn(&str, Element) -> String) -> String {
-    let (name, [rows, columns]) = (global.name, global.extent);
-    let (columns, subscript) = match global.shape {
-        Shape::Line => (1, "[x]"),
-        Shape::Grid => (columns, "[x][y]"),
+/// Calls the helper of that name for a global.
+fn of_all(global: &Global<'_>, helper: &str) -> String {
+    let name = global.name;
+    let (suffix, cast) = match global.fields {
+        [Element::F32] => ("_float", "float"),
+        [Element::F64] => ("_double", "double"),
+        [_] => ("_bytes", "char"),
+        _ => {
+            return format!(
+                "{helper}_records({name}, sizeof {name}, sizeof(struct {name}_s), {name}_f, sizeof {name}_f);\n"
+            );
+        }
     };
-    let mut text = format!("for (int x = 0; x < {rows}; x++) for (int y = 0; y < {columns}; y++) {{ ");
-    for (index, field) in global.fields.iter().enumerate() {
-        text += &structure(&format!("{name}{subscript}.f{index}"), *field);
-    }
-    text + "}\n"
+    format!("{helper}{suffix}((void *){name}, sizeof {name} / sizeof({cast}));\n")
 }
 
 fn fill(global: &Global<'_>) -> String {
-    let name = global.name;
-    match global.fields {
-        [Element::F32] => format!("fill_float((float *){name}, sizeof {name} / sizeof(float));\n"),
-        [Element::F64] => format!("fill_double((double *){name}, sizeof {name} / sizeof(double));\n"),
-        [_] => format!("fill({name}, sizeof {name});\n"),
-        _ => each_field(global, |field, element| {
-            let mask = if element.is_float() { " & 255" } else { "" };
-            format!("{field} = ({})(int32_t)(next(){mask}); ", element.name())
-        }),
-    }
+    of_all(global, "fill")
 }
 
 fn fold(global: &Global<'_>) -> String {
-    let name = global.name;
-    match global.fields {
-        [Element::F32] => format!("fold_float((float *){name}, sizeof {name} / sizeof(float));\n"),
-        [Element::F64] => format!("fold_double((double *){name}, sizeof {name} / sizeof(double));\n"),
-        [_] => format!("fold_bytes({name}, sizeof {name});\n"),
-        _ => each_field(global, |field, element| format!("fold({}); ", bits(field, element.domain()))),
-    }
+    of_all(global, "fold")
 }

@@ -1,6 +1,6 @@
 //! `make fuzz FUZZ=c`: generated C against native code.
 //!
-//! `w2n-genc [--csmith] [--seconds N] [--seed S] [--enough N] [--floor N] [--failures N]`, or `w2n-genc --only PROGRAM`, or `w2n-genc --print PROGRAM`.
+//! `w2n-genc [--csmith] [--seconds N] [--cpu-seconds N] [--seed S] [--enough N] [--floor N] [--failures N]`, or `w2n-genc --only PROGRAM`, or `w2n-genc --print PROGRAM`.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use w2n_genc::program::Program;
 use w2n_genc::session::{Generator, Session};
 
-const USAGE: &str = "usage: w2n-genc [--csmith] [--seconds N] [--seed S] [--enough N] [--floor N] [--failures N] | --only PROGRAM | --print PROGRAM";
+const USAGE: &str = "usage: w2n-genc [--csmith] [--seconds N] [--cpu-seconds N] [--seed S] [--enough N] [--floor N] [--failures N] | --only PROGRAM | --print PROGRAM";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -24,6 +24,7 @@ fn main() -> ExitCode {
 fn run(args: &[String]) -> Result<(), String> {
     let mut session = Session {
         time_limit: Duration::from_secs(60),
+        processor_limit: Duration::MAX,
         seed: 1,
         enough: u64::MAX,
         floor: 1,
@@ -42,6 +43,7 @@ fn run(args: &[String]) -> Result<(), String> {
         let number = value.parse::<u64>().map_err(|error| format!("{option} {value}: {error}"))?;
         match option.as_str() {
             "--seconds" => session.time_limit = Duration::from_secs(number),
+            "--cpu-seconds" => session.processor_limit = Duration::from_secs(number),
             "--seed" => session.seed = number,
             "--enough" => session.enough = number,
             "--floor" => session.floor = number,

@@ -47,20 +47,37 @@ impl Program {
             text += "\n";
             text += &kernel.text;
         }
-        text += "\nint main(void) {\n";
+        text += "\nstatic void (*const runs[])(void) = {";
         for kernel in kept() {
-            let _infallible = writeln!(text, "start({0}); run{0}(); report({0});", kernel.number);
+            let _infallible = write!(text, "run{}, ", kernel.number);
         }
-        text + "return 0;\n}\n"
+        text += "};\nstatic const uint32_t numbers[] = {";
+        for kernel in kept() {
+            let _infallible = write!(text, "{}, ", kernel.number);
+        }
+        text + MAIN
     }
 }
 
-/// What every program begins with. Its output does not depend on the signs of NaNs.
+/// Calls each kernel through a table, so that no compiler makes one function of all of them.
+const MAIN: &str = "};
+int main(void) {
+    for (volatile uint32_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        start(numbers[i]);
+        runs[i]();
+        report(numbers[i]);
+    }
+    return 0;
+}
+";
+
+/// What every program begins with, with loops that are not unrolled by force. Its output does not depend on the signs of NaNs.
 const PRELUDE: &str = r#"#include <stdint.h>
 #include <stddef.h>
 #include <string.h>
 #include <unistd.h>
 #define NOINLINE __attribute__((noinline))
+#define ROLLED _Pragma("clang loop unroll(disable) vectorize(disable)")
 typedef unsigned __int128 wide;
 typedef __int128 signed_wide;
 static uint64_t hash;
@@ -82,26 +99,48 @@ static inline uint64_t bits(double x) {
 }
 static inline int32_t to_int(double x) { return x > -1e9 && x < 1e9 ? (int32_t)x : 77; }
 static NOINLINE uint32_t opaque(uint32_t x) {
-    __asm__ volatile("" : "+r"(x));
-    return x;
+    static volatile uint32_t zero;
+    return x + zero;
 }
-static NOINLINE void fill(void *to, size_t length) {
-    for (size_t i = 0; i < length; i++) ((uint8_t *)to)[i] = next() >> 7;
+static NOINLINE void fill_bytes(void *to, size_t length) {
+    ROLLED for (size_t i = 0; i < length; i++) ((uint8_t *)to)[i] = next() >> 7;
 }
 static NOINLINE void fill_float(float *to, size_t length) {
-    for (size_t i = 0; i < length; i++) to[i] = ((int)(next() % 64) - 32) * 0.125f;
+    ROLLED for (size_t i = 0; i < length; i++) to[i] = ((int)(next() % 64) - 32) * 0.125f;
 }
 static NOINLINE void fill_double(double *to, size_t length) {
-    for (size_t i = 0; i < length; i++) to[i] = ((int)(next() % 64) - 32) * 0.125;
+    ROLLED for (size_t i = 0; i < length; i++) to[i] = ((int)(next() % 64) - 32) * 0.125;
 }
 static NOINLINE void fold_bytes(const void *from, size_t length) {
-    for (size_t i = 0; i < length; i++) fold(((const uint8_t *)from)[i]);
+    ROLLED for (size_t i = 0; i < length; i++) fold(((const uint8_t *)from)[i]);
 }
 static NOINLINE void fold_float(const float *from, size_t length) {
-    for (size_t i = 0; i < length; i++) fold(bits(from[i]));
+    ROLLED for (size_t i = 0; i < length; i++) fold(bits(from[i]));
 }
 static NOINLINE void fold_double(const double *from, size_t length) {
-    for (size_t i = 0; i < length; i++) fold(bits(from[i]));
+    ROLLED for (size_t i = 0; i < length; i++) fold(bits(from[i]));
+}
+static NOINLINE void fill_records(void *to, size_t size, size_t record, const uint8_t *fields, size_t length) {
+    ROLLED for (uint8_t *at = to; at < (uint8_t *)to + size; at += record)
+        ROLLED for (size_t i = 0; i < length; i += 3) {
+            int32_t number = (int32_t)next();
+            float single = number & 255;
+            double precise = number & 255;
+            int64_t integer = number;
+            void *value = fields[i + 2] == 0 ? (void *)&integer : fields[i + 1] == 4 ? (void *)&single : &precise;
+            memcpy(at + fields[i], value, fields[i + 1]);
+        }
+}
+static NOINLINE void fold_records(const void *from, size_t size, size_t record, const uint8_t *fields, size_t length) {
+    ROLLED for (const uint8_t *at = from; at < (const uint8_t *)from + size; at += record)
+        ROLLED for (size_t i = 0; i < length; i += 3) {
+            float single;
+            double precise;
+            uint64_t integer = 0;
+            memcpy(fields[i + 2] == 0 ? (void *)&integer : fields[i + 1] == 4 ? (void *)&single : &precise,
+                   at + fields[i], fields[i + 1]);
+            fold(fields[i + 2] == 0 ? integer : bits(fields[i + 1] == 4 ? single : precise));
+        }
 }
 static NOINLINE void start(uint32_t number) {
     hash = number;
@@ -110,9 +149,9 @@ static NOINLINE void start(uint32_t number) {
 static NOINLINE void report(uint32_t number) {
     char line[32];
     int length = 0;
-    for (uint32_t power = 1000; power > 0; power /= 10) line[length++] = '0' + number / power % 10;
+    ROLLED for (uint32_t power = 1000; power > 0; power /= 10) line[length++] = '0' + number / power % 10;
     line[length++] = ' ';
-    for (int shift = 60; shift >= 0; shift -= 4) line[length++] = "0123456789abcdef"[hash >> shift & 15];
+    ROLLED for (int shift = 60; shift >= 0; shift -= 4) line[length++] = "0123456789abcdef"[hash >> shift & 15];
     line[length++] = '\n';
     if (write(1, line, length) != length) __builtin_trap();
 }

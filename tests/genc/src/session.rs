@@ -33,6 +33,8 @@ pub enum Generator {
 pub struct Session {
     /// After which no program is started.
     pub time_limit: Duration,
+    /// Likewise, of processor time, its own and that of all it has run.
+    pub processor_limit: Duration,
     /// Which programs.
     pub seed: u64,
     /// Comparisons after which it ends before its time.
@@ -73,7 +75,7 @@ impl Session {
         std::thread::scope(|scope| {
             let work = || -> Result<(), String> {
                 let scratch = tempfile::tempdir().map_err(|error| error.to_string())?;
-                while start.elapsed() < self.time_limit && self.wants_more(&total) {
+                while self.is_in_time(start)? && self.wants_more(&total) {
                     let seed = self.seed * SEEDS_PER_RUN + next.fetch_add(1, Ordering::Relaxed);
                     self.run_one(seed, scratch.path(), &total)?;
                 }
@@ -85,16 +87,21 @@ impl Session {
         self.verdict(total, start)
     }
 
+    fn is_in_time(&self, start: Instant) -> Result<bool, String> {
+        Ok(start.elapsed() < self.time_limit && processor_time()? < self.processor_limit)
+    }
+
     fn verdict(&self, total: Mutex<Total>, start: Instant) -> Result<(), String> {
         let total = total.into_inner().expect("no worker panics");
         println!(
-            "genc: seed {}: {} programs with {} kernels, {} comparisons equal, {} too slow, in {:.1} s",
+            "genc: seed {}: {} programs with {} kernels, {} comparisons equal, {} too slow, in {:.1} s, {:.1} s of processor time",
             self.seed,
             total.programs,
             total.kernels,
             total.comparisons,
             total.slow,
-            start.elapsed().as_secs_f64()
+            start.elapsed().as_secs_f64(),
+            processor_time()?.as_secs_f64()
         );
         if !total.failures.is_empty() {
             return Err(format!("{} failures:\n{}", total.failures.len(), total.failures.join("\n")));
@@ -130,6 +137,16 @@ impl Session {
         let total = total.lock().expect("no worker panics");
         total.comparisons < self.enough && total.failures.len() < self.enough_failures
     }
+}
+
+/// Processor time of this process and of its children that have ended.
+fn processor_time() -> Result<Duration, String> {
+    const PATH: &str = "/proc/self/stat";
+    let stat = std::fs::read_to_string(PATH).map_err(|error| format!("{PATH}: {error}"))?;
+    // What follows the name, which is in parentheses; the 14th field to the 17th count hundredths of seconds.
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_ascii_whitespace();
+    let hundredths: u64 = fields.skip(11).take(4).filter_map(|field| field.parse::<u64>().ok()).sum();
+    Ok(Duration::from_millis(hundredths * 10))
 }
 
 /// Compiles and compares the program of `seed`. Errors: the generator's, or the machine's.

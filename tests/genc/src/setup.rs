@@ -51,6 +51,10 @@ impl Guest {
             _ => &["-mllvm", "-unroll-count=5"],
         };
         options.extend(unrolling);
+        if unrolling.len() > 1 {
+            // Else nests in nests are unrolled as well, until nothing but they takes any time.
+            options.extend(["-mllvm", "-pragma-unroll-threshold=400"]);
+        }
         for (option, one_of) in
             [("-fno-strict-aliasing", 6), ("-fwrapv", 8), ("-fno-vectorize", 6), ("-fno-slp-vectorize", 6)]
         {

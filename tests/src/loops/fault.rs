@@ -13,6 +13,7 @@ use wasm2native::backend::link::{Link, LinkKind, Strip};
 use wasm2native::backend::runtime::Bundle;
 use wasm2native::backend::target::DEFAULT_TRIPLE;
 use wasm2native::options::BoundsChecks;
+use wasm2native::options::Environment;
 
 use crate::corpus::run_to_end;
 use crate::program::compiler;
@@ -236,7 +237,9 @@ impl FaultyPasses {
         llc.args(["-O2", "-relocation-model=pic", "-filetype=obj"]).arg(path("optimised.bc"));
         run_to_end(llc.arg("-o").arg(path("module.o")))?;
 
-        let archive = Bundle::Runtime.find(DEFAULT_TRIPLE, &input.dir).map_err(|error| error.to_string())?;
+        let environment = Environment::of_process();
+        let archive = Bundle::Runtime.find(DEFAULT_TRIPLE, &input.dir, &environment);
+        let archive = archive.map_err(|error| error.to_string())?;
         let output = path("module.so");
         let link = Link {
             kind: LinkKind::SharedLibrary,
@@ -248,6 +251,7 @@ impl FaultyPasses {
             old_symbols: None,
             strip: Strip::Nothing,
             linker: None,
+            environment: &environment,
             temp_dir: &input.dir,
         };
         link.command().and_then(|command| command.start()?.finish()).map_err(|error| error.to_string())?;

@@ -1,7 +1,7 @@
 //! The totals on record: `tests/ratchet/<suite>.txt`, one line per file, or per file and configuration
 //! where these differ. A run must reproduce them exactly; `W2N_BLESS=1` replaces them by what it saw.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::PathBuf;
 
@@ -19,35 +19,35 @@ fn path(suite: Suite) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("ratchet").join(format!("{}.txt", suite.name()))
 }
 
-/// Compares `results` with the record; answers what differs, one line each. Files on record that were
-/// not run differ too, unless only a part was asked for (`is_partial`).
-pub fn differences(suite: Suite, results: &Results, is_partial: bool) -> Vec<String> {
-    let text = std::fs::read_to_string(path(suite)).unwrap_or_default();
-    let record = parse(&text);
-    let mut lines = Vec::new();
-    for (file, configs) in results {
-        for (config, totals) in configs {
-            match record.get(file).and_then(|configs| configs.get(&name_on_record(config))) {
-                Some(recorded) if recorded == totals => {}
-                Some(recorded) => lines.push(format!("{file} {config}: {totals}; on record: {recorded}")),
-                None => lines.push(format!("{file} {config}: {totals}; not on record")),
-            }
-        }
-    }
-    if !is_partial {
-        let gone = record.keys().filter(|file| !results.contains_key(*file));
-        lines.extend(gone.map(|file| format!("{file}: on record, but not in the suite")));
-    }
-    lines
+/// What is on record of `suite`.
+pub fn read(suite: Suite) -> Results {
+    parse(&std::fs::read_to_string(path(suite)).unwrap_or_default())
 }
 
-/// The configuration whose totals those of `config` must equal.
-fn name_on_record(config: &str) -> String {
+/// How `totals` of a file in a configuration differ from those on record.
+pub fn difference(record: &Results, file: &str, config: Config, totals: &Totals) -> Option<String> {
+    match record.get(file).and_then(|configs| configs.get(&config.on_record().to_string())) {
+        Some(recorded) if recorded == totals => None,
+        Some(recorded) => Some(format!("{totals}; on record: {recorded}; `make bless` accepts it")),
+        None => Some(format!("{totals}; not on record; `make bless` accepts it")),
+    }
+}
+
+/// Files on record that are not in `suite`; none where the suite is not there at all.
+pub fn gone(record: &Results, suite: Suite) -> Vec<String> {
+    let files: BTreeSet<_> = suite.files().into_iter().map(|file| file.name).collect();
+    let gone = record.keys().filter(|file| !files.is_empty() && !files.contains(*file));
+    gone.map(|file| format!("{}/{file}", suite.name())).collect()
+}
+
+/// Whether the configuration of this name has totals of its own on record.
+fn is_recorded(config: &str) -> bool {
     let config: Config = config.parse().expect("results have known configurations");
-    config.on_record().to_string()
+    config.on_record() == config
 }
 
-/// Puts `results` on record: as all there is, or in place of those of the same files (`is_partial`).
+/// Puts `results` on record: as all there is, or in place of those of the same files and configurations
+/// (`is_partial`).
 pub fn bless(suite: Suite, results: &Results, is_partial: bool) -> std::io::Result<()> {
     let path = path(suite);
     std::fs::create_dir_all(path.parent().expect("below the package"))?;
@@ -55,9 +55,11 @@ pub fn bless(suite: Suite, results: &Results, is_partial: bool) -> std::io::Resu
         true => parse(&std::fs::read_to_string(&path).unwrap_or_default()),
         false => Results::new(),
     };
-    record.extend(results.clone());
+    for (file, configs) in results {
+        record.entry(file.clone()).or_default().extend(configs.clone());
+    }
     for configs in record.values_mut() {
-        configs.retain(|config, _| name_on_record(config) == *config);
+        configs.retain(|config, _| is_recorded(config));
     }
     std::fs::write(path, render(suite, &record))
 }

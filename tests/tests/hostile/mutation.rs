@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use w2n_tests::command::{Bench, holds};
+use w2n_tests::plugin::{self, Source};
 use w2n_tests::spec::suite::Suite;
-use wasm2native::driver::plugins::{PluginSource, compile_plugins};
 use wasm2native::error::ErrorKind;
 use wasm2native::options::{CodeOptions, OptLevel, TargetOptions};
 use wasm2native::wasm;
@@ -114,10 +114,10 @@ fn is_valid(number: usize, mutant: &[u8], directory: &Path) -> bool {
 fn compile_batch(batch: &[(usize, &[u8])], directory: &Path) {
     let code = CodeOptions { opt_level: OptLevel::O0, ..CodeOptions::default() };
     let compile = |batch: &[(usize, &[u8])]| {
-        let prefixes: Vec<_> = batch.iter().map(|(number, _)| format!("m{number}")).collect();
-        let sources: Vec<_> =
-            prefixes.iter().zip(batch).map(|(prefix, (_, bytes))| PluginSource { prefix, bytes }).collect();
-        compile_plugins(&sources, &code, &TargetOptions::default(), &directory.join("batch.so"))
+        let source =
+            |(number, bytes): &(usize, &[u8])| Source { prefix: format!("m{number}"), bytes: bytes.to_vec() };
+        let sources: Vec<_> = batch.iter().map(source).collect();
+        plugin::compile(&sources, &code, &TargetOptions::default(), &directory.join("batch.so"))
     };
     let Err(error) = compile(batch) else { return };
     for mutant in batch {

@@ -5,8 +5,11 @@
 
 mod bench;
 mod confined;
+mod docs;
 mod faults;
 mod layers;
+mod machine;
+mod order;
 mod size;
 mod source;
 mod words;
@@ -43,6 +46,12 @@ fn functions_are_short() {
 }
 
 #[test]
+fn lines_are_short() {
+    assert_holds(size::line_width);
+    assert_no_stale(size::stale_wide_files(&all_files()));
+}
+
+#[test]
 fn files_say_what_they_do() {
     assert_holds(words::module_doc);
 }
@@ -50,7 +59,14 @@ fn files_say_what_they_do() {
 #[test]
 fn imports_follow_the_pipeline() {
     assert_holds(layers::import_direction);
+    assert_holds(layers::runtime_order);
     assert_holds(layers::forbidden_crates);
+}
+
+#[test]
+fn files_name_only_files_before_them() {
+    assert_holds(order::file_order);
+    assert_no_stale(order::stale_files(&all_files()));
 }
 
 #[test]
@@ -72,6 +88,13 @@ fn only_tests_unwrap() {
 #[test]
 fn nothing_banned_is_said() {
     assert_holds(words::banned_words);
+}
+
+#[test]
+fn nothing_is_of_one_machine() {
+    assert_holds(machine::paths_of_a_machine);
+    assert_holds(machine::hosts);
+    assert_no_stale(machine::stale_hosts(&all_files()));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::io::Write;
 
 use inkwell::context::Context;
 use llvm_sys::LLVMDiagnosticSeverity;
-use llvm_sys::prelude::LLVMDiagnosticInfoRef;
+use llvm_sys::prelude::{LLVMContextRef, LLVMDiagnosticInfoRef};
 
 use super::target::text;
 use crate::error::{CompileError, Result};
@@ -23,6 +23,18 @@ pub struct Remark {
     pub offset_bytes: Option<u32>,
     /// What it says.
     pub message: String,
+}
+
+/// Whether passes are to say what they did.
+///
+/// To C++ it is a `bool`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Remarks {
+    /// They cost time and nobody reads them.
+    Unwanted = 0,
+    /// `--remarks`
+    Wanted = 1,
 }
 
 /// Collects what LLVM reports in one context.
@@ -47,23 +59,27 @@ struct RawRemark {
 }
 
 unsafe extern "C" {
+    /// Reports all that LLVM has to say in a context, see `llvm/remark.h`.
+    fn w2n_listen(
+        context: LLVMContextRef,
+        report: extern "C" fn(LLVMDiagnosticInfoRef, *mut c_void),
+        state: *mut c_void,
+        remarks: Remarks,
+    );
+
     /// Takes a remark apart; false if it is something else.
     fn w2n_read_remark(info: LLVMDiagnosticInfoRef, remark: *mut RawRemark) -> bool;
 }
 
 impl Diagnostics {
     /// Listens to `context`. The answer must live as long as the context is used.
-    pub fn listen(context: &Context) -> Self {
+    pub fn listen(context: &Context, remarks: Remarks) -> Self {
         let diagnostics = Self::default();
         let reports: *const RefCell<Reports> = &*diagnostics.reports;
         // SAFETY: the box keeps its address when `diagnostics` moves, and the caller keeps it while the
         // context is used; a context is used by one thread.
         unsafe {
-            llvm_sys::core::LLVMContextSetDiagnosticHandler(
-                context.raw(),
-                Some(on_diagnostic),
-                reports.cast_mut().cast::<c_void>(),
-            );
+            w2n_listen(context.raw(), on_diagnostic, reports.cast_mut().cast::<c_void>(), remarks);
         }
         diagnostics
     }
@@ -76,8 +92,7 @@ impl Diagnostics {
         }
     }
 
-    /// Takes the remarks made so far, in the order they were made. There are none unless
-    /// `target::initialise` was told to want them.
+    /// Takes the remarks made so far, in the order they were made.
     pub fn take_remarks(&self) -> Vec<Remark> {
         std::mem::take(&mut self.reports.borrow_mut().remarks)
     }

@@ -28,8 +28,8 @@ type Reader<'a> = EndianSlice<'a, LittleEndian>;
 pub struct Row {
     /// Address of the first instruction.
     pub address: u64,
-    /// Byte offset of the operator in the Wasm module. Where the optimiser merged several: that of the body of the
-    /// inlined function that they were in, or 0.
+    /// Byte offset of the operator in the Wasm module. Where the optimiser merged several: that of the body
+    /// of the inlined function that they were in, or 0.
     pub offset: u32,
     /// Bytes of memory that it accesses, or 0.
     pub width: u32,
@@ -56,8 +56,8 @@ pub struct LineTable {
 }
 
 impl LineTable {
-    /// Reads the debug information of `file`. `body_of` answers where in the Wasm module the body of the function
-    /// with a symbol is, or 0.
+    /// Reads the debug information of `file`. `body_of` answers where in the Wasm module the body of the
+    /// function with a symbol is, or 0.
     pub fn read(file: &File<'_>, body_of: impl Fn(&str) -> u32) -> Result<Self> {
         let sections = DwarfSections::load(|id| relocated(file, id))?;
         let dwarf = sections.borrow(|bytes| EndianSlice::new(bytes, LittleEndian));
@@ -106,8 +106,8 @@ impl LineTable {
         Ok(())
     }
 
-    /// Where a row has no offset, says at least which inlined function the code is of: its row is divided where
-    /// calls begin and end.
+    /// Where a row has no offset, says at least which inlined function the code is of: its row is divided
+    /// where calls begin and end.
     fn name_bodies(&mut self) {
         let mut ends: Vec<u64> = self.calls.iter().map(|call| call.code.end).collect();
         ends.sort_unstable();
@@ -176,8 +176,8 @@ impl<'a> Nesting<'a> {
     }
 }
 
-/// Where the body of the function that `call` inlined is in the Wasm module, or 0: the line of its declaration, and
-/// by its name where there are line tables alone.
+/// Where the body of the function that `call` inlined is in the Wasm module, or 0: the line of its
+/// declaration, and by its name where there are line tables alone.
 fn body_offset(
     dwarf: &Dwarf<Reader<'_>>,
     unit: &Unit<Reader<'_>>,

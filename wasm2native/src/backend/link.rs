@@ -2,7 +2,6 @@
 //!
 //! Everything that could make two links of the same objects differ is switched off here.
 
-use std::env;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -11,12 +10,13 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 
 use super::linker::Linker;
 use crate::arch::TARGET;
-use crate::error::{CompileError, Result, printable, shortened};
+use crate::error::{Code, CompileError, Result, printable, shortened};
+use crate::options::Environment;
 use w2n_abi::symbol;
 
-/// What a plugin exports: descriptors and typed C functions. No library has such names, whatever the guest's are,
-/// and C code that is linked into the plugin is nobody else's concern. All are patterns, since linkers differ about
-/// a name that is not there.
+/// What a plugin exports: descriptors and typed C functions. No library has such names, whatever the guest's
+/// are, and C code that is linked into the plugin is nobody else's concern. All are patterns, since linkers
+/// differ about a name that is not there.
 const PLUGIN_EXPORTS: &str = "{ global: w2n_module*; w2n_*__*; local: *; };\n";
 
 /// More objects than this go into a response file: command lines have a limit.
@@ -86,6 +86,8 @@ pub struct Link<'a> {
     pub strip: Strip,
     /// `--linker`
     pub linker: Option<&'a str>,
+    /// Where a C compiler is looked for otherwise.
+    pub environment: &'a Environment,
     /// Where a response file may be put.
     pub temp_dir: &'a Path,
 }
@@ -120,25 +122,34 @@ pub struct CompileC<'a> {
     pub output: &'a Path,
     /// Where our header is.
     pub include_dir: &'a Path,
+    /// Where it is to say which headers it has read, and the option that says of which.
+    pub depfile: (&'a Path, &'static str),
     /// `-O2`, `-g`: as the user gave them.
     pub flags: &'a [&'a str],
+    /// More of the user's, which are for C alone.
+    pub user_flags: &'a [OsString],
     /// `--linker`
     pub compiler: Option<&'a str>,
+    /// Where one is looked for otherwise.
+    pub environment: &'a Environment,
 }
 
 impl CompileC<'_> {
     /// The command. Errors: no C compiler on this machine.
     pub fn command(&self) -> Result<ToolCommand> {
-        let linker = Linker::find(self.compiler)?;
+        let linker = Linker::find(self.compiler, self.environment)?;
         let mut arguments = Vec::new();
         arguments.extend(self.flags.iter().map(OsString::from));
+        arguments.extend(self.user_flags.iter().cloned());
         // Debug information depends on no directory, ours or the user's.
-        for directory in env::current_dir().iter().map(PathBuf::as_path).chain([self.include_dir]) {
+        for directory in self.environment.working_dir.as_deref().into_iter().chain([self.include_dir]) {
             let mut map = OsString::from("-ffile-prefix-map=");
             map.push(directory);
             map.push("=.");
             arguments.push(map);
         }
+        let (depfile, headers) = self.depfile;
+        arguments.extend([headers.into(), "-MF".into(), depfile.into()]);
         arguments.extend(["-fPIC".into(), "-I".into(), self.include_dir.into(), "-c".into()]);
         arguments.extend([as_operand(self.source), "-o".into(), self.output.into()]);
         let output = self.output.to_owned();
@@ -154,8 +165,12 @@ pub fn as_operand(path: &Path) -> OsString {
 }
 
 /// Where the C compiler finds the library file of that name, if it does.
-pub fn find_library(name: &str, compiler: Option<&str>) -> Result<Option<PathBuf>> {
-    let linker = Linker::find(compiler)?;
+pub fn find_library(
+    name: &str,
+    compiler: Option<&str>,
+    environment: &Environment,
+) -> Result<Option<PathBuf>> {
+    let linker = Linker::find(compiler, environment)?;
     let mut command = Command::new(linker.program);
     command.args(linker.arguments).arg(format!("-print-file-name={name}")).stdin(Stdio::null());
     let Ok(output) = command.output() else { return Ok(None) };
@@ -167,7 +182,7 @@ pub fn find_library(name: &str, compiler: Option<&str>) -> Result<Option<PathBuf
 impl Link<'_> {
     /// The command. Errors: no linker on this machine.
     pub fn command(&self) -> Result<ToolCommand> {
-        let linker = Linker::find(self.linker)?;
+        let linker = Linker::find(self.linker, self.environment)?;
         let mut arguments = Vec::new();
         arguments.extend(self.mode_flags().iter().map(OsString::from));
         if self.kind == LinkKind::SharedLibrary {
@@ -289,15 +304,17 @@ impl ToolCommand {
         let lacks_libc = ["Scrt1.o", "rcrt1.o", "crti.o", "-lc:", "-lc\n", "-lm:", "-lm\n", "libc.a"];
         if said.contains("cannot find") && lacks_libc.iter().any(|name| said.contains(name)) {
             return CompileError::machine("the linker finds no C library to link with")
+                .code(Code::Linker)
                 .detail(beginning(said))
                 .hint("install one: `apt-get install libc6-dev`");
         }
         if self.purpose == Purpose::CompileC {
-            return CompileError::machine("the C compiler failed").detail(said.trim_end());
+            let error = CompileError::machine("the C compiler failed").code(Code::CCompiler);
+            return error.detail(said.trim_end());
         }
         let ending = status.code().map_or_else(String::new, |code| format!(" with status {code}"));
         let error = CompileError::machine(format!("the linker failed{ending}: {}", self.linker));
-        error.detail(beginning(said)).hint(self.remedy(said))
+        error.code(Code::Linker).detail(beginning(said)).hint(self.remedy(said))
     }
 
     /// What to do about a linker that failed.

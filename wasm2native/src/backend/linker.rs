@@ -3,7 +3,6 @@
 //! The rule: what a user named is asked for its target before anything is compiled; whoever does not answer
 //! is tried all the same.
 
-use std::env;
 use std::ffi::OsString;
 use std::fmt;
 use std::io::ErrorKind;
@@ -15,7 +14,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::arch::TARGET;
-use crate::error::{CompileError, Result, plain_reason};
+use crate::error::{Code, CompileError, Result, plain_reason};
+use crate::options::Environment;
 
 /// C compilers looked for on PATH, in this order.
 const NAMES: [&str; 4] = ["cc", "gcc", "clang", "clang-22"];
@@ -69,30 +69,31 @@ impl fmt::Display for Linker {
 
 impl Linker {
     /// `--linker`, else `CC`, else what is on PATH. Errors: there is none.
-    pub fn find(chosen: Option<&str>) -> Result<Self> {
+    pub fn find(chosen: Option<&str>, environment: &Environment) -> Result<Self> {
         if let Some(chosen) = chosen {
             return Ok(Self { program: chosen.into(), arguments: Vec::new(), origin: Origin::Option });
         }
-        if let Ok(cc) = env::var("CC") {
+        if let Some(cc) = &environment.cc {
             let mut words = cc.split_whitespace();
             if let Some(program) = words.next() {
                 let arguments = words.map(OsString::from).collect();
-                return Ok(Self { program: program.into(), arguments, origin: Origin::Variable(cc) });
+                return Ok(Self { program: program.into(), arguments, origin: Origin::Variable(cc.clone()) });
             }
         }
-        let path = env::var_os("PATH").unwrap_or_default();
         for name in NAMES {
-            let found =
-                env::split_paths(&path).map(|dir| dir.join(name)).find(|candidate| candidate.is_file());
+            let directories = std::env::split_paths(&environment.path);
+            let found = directories.map(|dir| dir.join(name)).find(|candidate| candidate.is_file());
             if let Some(program) = found {
                 return Ok(Self { program, arguments: Vec::new(), origin: Origin::Path });
             }
         }
         Err(CompileError::machine(format!("no linker found: looked for {} on PATH", NAMES.join(", ")))
+            .code(Code::Linker)
             .hint(INSTALL_HINT))
     }
 
-    /// Starts to ask it for its target; `None` if nobody chose it. Errors: it cannot be run, or is no C compiler.
+    /// Starts to ask it for its target; `None` if nobody chose it. Errors: it cannot be run, or is no C
+    /// compiler.
     pub fn ask_target(&self) -> Result<Option<Question>> {
         if self.origin == Origin::Path {
             return Ok(None);
@@ -101,7 +102,7 @@ impl Linker {
             let message = format!("{self} is a linker, and what links has to be a C compiler that calls one");
             let hint =
                 "a C compiler knows where the C library is; it takes a linker as `CC=\"gcc -fuse-ld=lld\"`";
-            return Err(CompileError::machine(message).hint(hint));
+            return Err(CompileError::machine(message).code(Code::Linker).hint(hint));
         }
         let mut command = Command::new(&self.program);
         command.args(&self.arguments).arg("-dumpmachine").process_group(0);
@@ -129,7 +130,7 @@ impl Linker {
             true => format!("it makes the input of wasm2native, not its output; {}", other_hint()),
             false => other_hint(),
         };
-        Err(CompileError::machine(problem).hint(hint))
+        Err(CompileError::machine(problem).code(Code::Linker).hint(hint))
     }
 
     /// Whether its C library is musl, as its own headers say.
@@ -159,6 +160,7 @@ impl Linker {
             Origin::Option | Origin::Path => self.program.display().to_string(),
         };
         let cannot = CompileError::machine(format!("cannot run the linker {named}: {reason}"));
+        let cannot = cannot.code(Code::Linker);
         match error.kind() {
             ErrorKind::NotFound | ErrorKind::PermissionDenied => cannot.hint(INSTALL_HINT),
             _ => cannot,

@@ -1,5 +1,5 @@
-//! The one door to LLVM's optimiser, which is `llvm/pipeline.cpp`: LLVM's pipelines with our own passes.
-//! At -O0 nothing runs at all: code generation needs no pass of ours.
+//! The one door to LLVM's optimiser, which is `llvm/pipeline.cpp`: locals become registers at every level; above -O0
+//! LLVM's pipelines follow, with our own passes in them.
 
 use std::ffi::{CString, c_char};
 
@@ -15,6 +15,7 @@ use crate::options::{CodeOptions, OptLevel};
 #[repr(u32)]
 #[derive(Clone, Copy)]
 enum Level {
+    O0,
     O1,
     O2,
     O3,
@@ -54,7 +55,7 @@ unsafe extern "C" {
 /// Optimises `module` in place.
 pub fn optimise(module: &Module, machine: &TargetMachine, code: &CodeOptions) {
     let level = match code.opt_level {
-        OptLevel::O0 => return,
+        OptLevel::O0 => Level::O0,
         OptLevel::O1 => Level::O1,
         OptLevel::O2 => Level::O2,
         OptLevel::O3 => Level::O3,

@@ -1,10 +1,10 @@
 //! Finds the runtime archive to link: `WASM2NATIVE_RT_DIR`, then beside the installed compiler, then
 //! the copy embedded in it. The first place that has the archive wins.
 
-use std::env;
 use std::path::{Path, PathBuf};
 
 use crate::error::{CompileError, Result};
+use crate::options::Environment;
 
 /// Environment variable that names a directory of runtime archives.
 pub const DIR_VARIABLE: &str = "WASM2NATIVE_RT_DIR";
@@ -36,28 +36,28 @@ const OLD_SYMBOLS: Archive = archive!("libw2n_glibc.a");
 
 impl Bundle {
     /// Path of the archive for `triple`. The embedded one is written to `temp_dir`.
-    pub fn find(self, triple: &str, temp_dir: &Path) -> Result<PathBuf> {
+    pub fn find(self, triple: &str, temp_dir: &Path, environment: &Environment) -> Result<PathBuf> {
         match self {
-            Self::Runtime => RUNTIME.find(triple, temp_dir),
-            Self::Wasi => WASI.find(triple, temp_dir),
+            Self::Runtime => RUNTIME.find(triple, temp_dir, environment),
+            Self::Wasi => WASI.find(triple, temp_dir, environment),
         }
     }
 }
 
 /// Path of the archive that lets programs start with an older C library, as [`Bundle::find`].
-pub fn find_old_symbols(triple: &str, temp_dir: &Path) -> Result<PathBuf> {
-    OLD_SYMBOLS.find(triple, temp_dir)
+pub fn find_old_symbols(triple: &str, temp_dir: &Path, environment: &Environment) -> Result<PathBuf> {
+    OLD_SYMBOLS.find(triple, temp_dir, environment)
 }
 
 impl Archive {
-    fn find(&self, triple: &str, temp_dir: &Path) -> Result<PathBuf> {
-        if let Some(dir) = env::var_os(DIR_VARIABLE) {
-            return self.in_directory(Path::new(&dir)).ok_or_else(|| {
-                CompileError::machine(format!("no {} in {}", self.file_name, Path::new(&dir).display()))
+    fn find(&self, triple: &str, temp_dir: &Path, environment: &Environment) -> Result<PathBuf> {
+        if let Some(dir) = &environment.runtime_dir {
+            return self.in_directory(dir).ok_or_else(|| {
+                CompileError::machine(format!("no {} in {}", self.file_name, dir.display()))
                     .hint(format!("unset {DIR_VARIABLE} to use the runtime embedded in wasm2native"))
             });
         }
-        let installed = installed_directory(triple).and_then(|dir| self.in_directory(&dir));
+        let installed = installed_directory(triple, environment).and_then(|dir| self.in_directory(&dir));
         match installed {
             Some(path) => Ok(path),
             None => self.unpack(temp_dir),
@@ -78,7 +78,7 @@ impl Archive {
 }
 
 /// `<prefix>/lib/wasm2native/<triple>` when the compiler is `<prefix>/bin/wasm2native`.
-fn installed_directory(triple: &str) -> Option<PathBuf> {
-    let executable = env::current_exe().ok()?;
+fn installed_directory(triple: &str, environment: &Environment) -> Option<PathBuf> {
+    let executable = environment.executable.as_deref()?;
     Some(executable.parent()?.parent()?.join("lib/wasm2native").join(triple))
 }

@@ -1,7 +1,8 @@
 //! Gives functions the names that the guest has for them, in the symbol table of what was linked.
 //!
-//! The rule: this comes after the linker, so that no name of the guest's ever takes part in linking: what is linked
-//! at run time has a table of its own. Only names change, and the place of what lies behind them in the file.
+//! The rule: this comes after the linker, so that no name of the guest's ever takes part in linking: what is
+//! linked at run time has a table of its own. Only names change, and the place of what lies behind them in
+//! the file.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -29,8 +30,9 @@ const ENDIAN: Endianness = Endianness::Little;
 /// Alignment of section headers.
 const HEADER_ALIGN: usize = 8;
 
-/// Renames symbols of the ELF file `bytes` to what `name_of` answers for them. Different functions get different
-/// names: where one is taken, by the guest or by anything else in the file, the symbol stands behind it.
+/// Renames symbols of the ELF file `bytes` to what `name_of` answers for them. Different functions get
+/// different names: where one is taken, by the guest or by anything else in the file, the symbol stands
+/// behind it.
 pub fn rename(bytes: &mut Vec<u8>, name_of: impl Fn(&str) -> Option<String>) -> Result<()> {
     let Some(tables) = Tables::find(bytes)? else { return Ok(()) };
     let old: Vec<Vec<u8>> = tables.names(bytes)?;
@@ -62,8 +64,8 @@ pub fn rename(bytes: &mut Vec<u8>, name_of: impl Fn(&str) -> Option<String>) -> 
     tables.write(bytes, &new)
 }
 
-/// A name as terminals and tools can take it: control characters would move the cursor, and a table of names ends
-/// each at a zero.
+/// A name as terminals and tools can take it: control characters would move the cursor, and a table of names
+/// ends each at a zero.
 fn presentable(name: &str) -> String {
     let mut shown: String = name.chars().map(|c| if c.is_control() { '_' } else { c }).collect();
     while shown.len() > MAX_NAME_BYTES {
@@ -130,9 +132,9 @@ impl Tables {
         self.replace_strings(bytes, &strings)
     }
 
-    /// Puts `strings` in the place of the table of names. What lies behind it, other tables that are not loaded
-    /// and the section headers, moves. Where that cannot be, the names go to the end of the file and what was there
-    /// stays as a gap: some linkers put the names in front of what is loaded.
+    /// Puts `strings` in the place of the table of names. What lies behind it, other tables that are not
+    /// loaded and the section headers, moves. Where that cannot be, the names go to the end of the file and
+    /// what was there stays as a gap: some linkers put the names in front of what is loaded.
     fn replace_strings(&self, bytes: &mut Vec<u8>, strings: &[u8]) -> Result<()> {
         let headers_end = self.headers_offset + self.header_count * size_of::<Section>();
         let headers =

@@ -51,15 +51,6 @@ pub struct TargetSpec {
     features: String,
 }
 
-/// Whether passes are to say what they did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Remarks {
-    /// `--remarks`: [`Diagnostics`](super::diagnostics::Diagnostics) collects them.
-    Wanted,
-    /// They cost time and nobody reads them.
-    Unwanted,
-}
-
 unsafe extern "C" {
     /// Adds a pass to code generation, see `llvm/access_locations.h`.
     fn w2n_keep_access_locations();
@@ -67,26 +58,22 @@ unsafe extern "C" {
 
 /// Makes LLVM ready: the back end and the options that only its command line has. The first call does
 /// it, later ones nothing.
-pub fn initialise(remarks: Remarks) {
+pub fn initialise() {
     static LLVM_READY: Once = Once::new();
-    LLVM_READY.call_once(|| initialise_llvm(remarks));
+    LLVM_READY.call_once(initialise_llvm);
 }
 
-fn initialise_llvm(remarks: Remarks) {
+fn initialise_llvm() {
     (TARGET.initialise)();
     // SAFETY: `initialise` calls this once, before any code is generated.
     unsafe { w2n_keep_access_locations() };
     super::diagnostics::install_fatal_error_handler();
-    let mut arguments = vec![
+    let arguments = [
         c"wasm2native".as_ptr(),
         // Widening an i32 induction variable breaks the count-to-zero exit test of guest loops, and with
         // it the trip count.
         c"-indvars-widen-indvars=false".as_ptr(),
     ];
-    if remarks == Remarks::Wanted {
-        // All of them: what to show is up to whoever shows them.
-        arguments.push(c"-pass-remarks=.".as_ptr());
-    }
     let count = arguments.len() as c_int;
     // SAFETY: `arguments` holds C strings; `initialise` is called before LLVM is used (the caller's duty)
     // and waits for the first call, so no other thread uses LLVM yet.

@@ -4,17 +4,16 @@
 use std::path::PathBuf;
 
 use super::arguments::{Arguments, Bounds, Emit, Level, UndefinedName};
-use super::{inputs, policy};
-use crate::driver::console::Console;
+use super::{depfile, inputs, policy};
 use crate::driver::module_name_problem;
 use crate::error::{CompileError, Result};
 use crate::options::{
-    BoundsChecks, CodeOptions, DebugInfo, LinkOptions, ModuleKind, OptLevel, Options, OutputFile, OutputKind,
-    RelaxedSimd, TargetOptions, Undefined,
+    BoundsChecks, CodeOptions, DebugInfo, Environment, LinkOptions, ModuleKind, OptLevel, Options,
+    OutputFile, OutputKind, RelaxedSimd, ReportOptions, TargetOptions, Undefined, Warnings,
 };
 
-/// What the compiler is to do, and how much it is to say.
-pub fn options(arguments: &Arguments) -> Result<(Options, Console)> {
+/// What the compiler is to do, in the surroundings of this process.
+pub fn options(arguments: &Arguments) -> Result<Options> {
     let output_kind = output_kind(arguments)?;
     if arguments.jobs == Some(0) {
         return Err(CompileError::usage("-j0: at least one thread is needed"));
@@ -48,6 +47,8 @@ pub fn options(arguments: &Arguments) -> Result<(Options, Console)> {
             native,
             libraries: arguments.libraries.clone(),
             library_dirs: arguments.library_dirs.iter().map(PathBuf::from).collect(),
+            c_flags: Vec::new(),
+            flags: Vec::new(),
             provide: arguments.provide.clone(),
         },
         policy: policy::policy(arguments)?,
@@ -59,14 +60,18 @@ pub fn options(arguments: &Arguments) -> Result<(Options, Console)> {
         },
         module_name,
         jobs: arguments.jobs,
+        depfile: depfile::depfile(arguments)?,
+        response_files: Vec::new(),
+        reports: ReportOptions {
+            steps: arguments.verbose,
+            remarks: arguments.remarks,
+            costs: arguments.time_passes,
+            warnings: Warnings::Shown,
+        },
+        environment: Environment::of_process(),
     };
     check_combination(&options)?;
-    let console = Console {
-        is_verbose: arguments.verbose,
-        times_phases: arguments.time_passes,
-        shows_remarks: arguments.remarks,
-    };
-    Ok((options, console))
+    Ok(options)
 }
 
 /// `-emit-llvm` asks for IR wherever `-c` or `-S` ask for machine code, as in clang.

@@ -1,51 +1,74 @@
-//! Prints errors: `wasm2native: error: …`, lines of detail, then `hint: …`. Coloured on a terminal.
+//! Prints diagnostics on standard error, as text or as lines of JSON. A failed write there is ignored: there is
+//! nobody left to tell.
 
 use std::ffi::OsString;
-use std::fmt::Write as _;
 use std::io::Write;
 
 use anstream::{AutoStream, ColorChoice};
-use anstyle::{AnsiColor, Style};
 
-use crate::error::{CompileError, ErrorKind, REPORT_HINT};
+use crate::driver::PhaseCost;
+use crate::error::{CompileError, Diagnostic};
+use crate::render;
 
-const ERROR: Style = AnsiColor::Red.on_default().bold();
-const HINT: Style = AnsiColor::Cyan.on_default().bold();
-const PROGRAM: Style = Style::new().bold();
+/// `--diagnostics-format`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Text,
+    Json,
+}
 
 /// Writes to standard error.
+#[derive(Clone, Copy, Debug)]
 pub struct Reporter {
     color: ColorChoice,
+    format: Format,
 }
 
 impl Reporter {
-    /// `color` decides, and on a terminal the environment (`NO_COLOR`).
-    pub fn new(color: ColorChoice) -> Self {
-        Self { color }
+    /// As the arguments say; they are looked at before anything can go wrong with the others.
+    pub fn new(arguments: &[OsString]) -> Self {
+        let format = match last_value(arguments, "--diagnostics-format=") {
+            Some("json") => Format::Json,
+            _ => Format::Text,
+        };
+        Self { color: color_choice(arguments), format }
     }
 
-    /// Prints `error` with its hint.
-    pub fn report(&self, error: &CompileError) {
-        let is_internal = error.kind() == ErrorKind::Internal;
-        let word = if is_internal { "internal error" } else { "error" };
-        let mut text = String::new();
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "{PROGRAM}wasm2native:{PROGRAM:#} {ERROR}{word}:{ERROR:#} {error}");
-        if let Some(detail) = error.detail_text().filter(|detail| !detail.is_empty()) {
-            let _ = writeln!(text, "{detail}");
+    /// Prints a diagnostic.
+    pub fn report(&self, diagnostic: &Diagnostic) {
+        let (text, color) = match self.format {
+            Format::Text => (render::text(diagnostic), self.color),
+            Format::Json => (render::json(diagnostic), ColorChoice::Never),
+        };
+        // One write, so that lines of several threads stay whole.
+        let _ = AutoStream::new(std::io::stderr(), color).write_all(text.as_bytes());
+    }
+
+    /// Prints a panic: a bug of ours by definition.
+    pub fn panicked(&self, what: &str) {
+        self.report(&CompileError::internal(what));
+    }
+
+    /// Prints what the phases have cost, a line each.
+    pub fn report_costs(&self, costs: &[PhaseCost]) {
+        for PhaseCost { name, seconds, peak_kib } in costs {
+            let line = format!("{seconds:9.3} s {:6} MiB  {name}", peak_kib / 1024);
+            match self.format {
+                Format::Text => self.say(&line),
+                Format::Json => self.report(&Diagnostic::note(line.trim_start())),
+            }
         }
-        if let Some(hint) = error.hint_text().or_else(|| is_internal.then(|| REPORT_HINT.to_owned())) {
-            let _ = writeln!(text, "{HINT}hint:{HINT:#} {hint}");
-        }
-        let _ = AutoStream::new(std::io::stderr(), self.color).write_all(text.as_bytes());
+    }
+
+    /// Prints a line that is no diagnostic.
+    pub fn say(&self, line: &str) {
+        let _ = writeln!(std::io::stderr(), "{line}");
     }
 }
 
-/// `--color=…`, read before anything can go wrong with the other arguments.
-pub fn color_choice(arguments: &[OsString]) -> ColorChoice {
-    let options = arguments.iter().take_while(|argument| *argument != "--");
-    let choice = options.filter_map(|argument| argument.to_str()?.strip_prefix("--color=")).last();
-    match choice {
+/// `--color=…`
+fn color_choice(arguments: &[OsString]) -> ColorChoice {
+    match last_value(arguments, "--color=") {
         Some("always") => ColorChoice::Always,
         Some("never") => ColorChoice::Never,
         // On a machine with CI in its environment the library would colour this terminal too.
@@ -55,7 +78,8 @@ pub fn color_choice(arguments: &[OsString]) -> ColorChoice {
     }
 }
 
-/// Prints a panic: a bug of ours by definition.
-pub fn panicked(what: &str) {
-    let _ = writeln!(std::io::stderr(), "wasm2native: internal error: {what}\nhint: {REPORT_HINT}");
+/// The value of an option, the last one that is given.
+fn last_value<'a>(arguments: &'a [OsString], option: &str) -> Option<&'a str> {
+    let options = arguments.iter().take_while(|argument| *argument != "--");
+    options.filter_map(|argument| argument.to_str()?.strip_prefix(option)).last()
 }

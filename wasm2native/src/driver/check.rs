@@ -9,8 +9,9 @@ use super::prefix::{CSymbols, c_prefix};
 use super::program::Source;
 use super::{command_for, hints};
 use crate::backend::link::quote;
-use crate::emit::c_prototype;
-use crate::error::{CompileError, shown_name};
+use crate::emit::{Binding, c_prototype};
+use crate::error::{Code, CompileError, shown_name};
+use crate::options::Environment;
 use crate::wasm::{ExternType, FuncType, Import, Module};
 use w2n_abi::symbol::REACTOR_INITIALIZE;
 use w2n_abi::{ValueType, is_wasi_module, wasi_symbol_prefix};
@@ -65,7 +66,8 @@ macro_rules! wasi_functions {
 w2n_abi::for_each_wasi_function!(wasi_functions);
 
 /// What to say of a module without an entry point, or without the one that `--entry` names.
-pub fn no_entry_point(module: &Module<'_>, input: &Input, chosen: Option<&str>) -> CompileError {
+pub fn no_entry_point(source: &Source<'_>, chosen: Option<&str>) -> CompileError {
+    let Source { input, module, .. } = source;
     if let Some(entry) = chosen {
         let shown = shown_name(entry);
         let error = CompileError::input(match module.export(entry) {
@@ -75,6 +77,7 @@ pub fn no_entry_point(module: &Module<'_>, input: &Input, chosen: Option<&str>) 
             ),
             None => format!("cannot start with `{shown}`: there is no such export"),
         });
+        let error = error.code(Code::NoEntry);
         return error.hint(possible_entries(entry, &module.possible_entries().collect::<Vec<_>>()));
     }
     let message = match ["_start", "main"].iter().find_map(|name| module.export(name)) {
@@ -88,7 +91,7 @@ pub fn no_entry_point(module: &Module<'_>, input: &Input, chosen: Option<&str>) 
     let is_reactor = module.export(REACTOR_INITIALIZE).is_some();
     let or_entry = if is_reactor { "; or name the export to run with --entry=NAME" } else { "" };
     let hint = format!("a library becomes a plugin: `{}`{or_entry}", plugin_command(input));
-    CompileError::input(message).hint(hint)
+    CompileError::input(message).code(Code::NoEntry).hint(hint)
 }
 
 /// What an executable could start with instead of `chosen`, out of the exports that have the type for it.
@@ -121,22 +124,28 @@ pub fn unresolved_imports(
     source: &Source<'_>,
     input_count: usize,
     unresolved: &[Unresolved<'_>],
+    environment: &Environment,
 ) -> CompileError {
     let described = unresolved.iter().map(|(import, problem)| {
         format!("{}.{} ({problem})", shown_name(import.module), shown_name(import.name))
     });
     let described: Vec<_> = described.collect();
     let imports: Vec<_> = unresolved.iter().map(|(import, _)| *import).collect();
-    let hint = own_name(source, input_count, &imports)
-        .or_else(|| module_beside(source.input, input_count, &imports))
+    let hint = own_name(source, input_count, &imports, environment)
+        .or_else(|| module_beside(source, input_count, &imports))
         .or_else(|| toolchain(source, &imports))
         .or_else(|| imports.iter().find_map(|import| wasi_meant(import)))
-        .unwrap_or_else(|| providers(source, &imports));
-    CompileError::input(summary(&described)).detail(listing(&described)).hint(hint)
+        .unwrap_or_else(|| providers(source, &imports, environment));
+    CompileError::input(summary(&described)).code(Code::Import).detail(listing(&described)).hint(hint)
 }
 
 /// The hint for an import under the name that the module itself has, which nothing can provide.
-fn own_name(source: &Source<'_>, input_count: usize, imports: &[&Import<'_>]) -> Option<String> {
+fn own_name(
+    source: &Source<'_>,
+    input_count: usize,
+    imports: &[&Import<'_>],
+    environment: &Environment,
+) -> Option<String> {
     let is_own =
         |import: &&&Import<'_>| !is_wasi_module(import.module) && c_prefix(import.module) == source.prefix;
     let import = imports.iter().find(is_own)?;
@@ -148,7 +157,7 @@ fn own_name(source: &Source<'_>, input_count: usize, imports: &[&Import<'_>]) ->
         ));
     }
     let option = format!("--module-name=m_{}", source.prefix);
-    Some(match prototype(&source.module, import) {
+    Some(match prototype(&source.module, import, environment) {
         Some(prototype) => {
             format!("{own}; with another, `{option}`, C code linked with it can provide that: `{prototype}`")
         }
@@ -157,13 +166,14 @@ fn own_name(source: &Source<'_>, input_count: usize, imports: &[&Import<'_>]) ->
 }
 
 /// The hint for an import from a module of which a file lies beside the input, or in the working directory.
-fn module_beside(input: &Input, input_count: usize, imports: &[&Import<'_>]) -> Option<String> {
+fn module_beside(source: &Source<'_>, input_count: usize, imports: &[&Import<'_>]) -> Option<String> {
+    let input = source.input;
     let found = imports.iter().find_map(|import| file_called(import.module, input))?;
     let shown = quote(found.as_os_str());
     if input_count > 1 {
         return Some(format!("the file {shown} may provide it: give it too"));
     }
-    let output = if input.is_stdin { "app".into() } else { PathBuf::from(&input.stem) };
+    let output = if input.is_stdin { "app".into() } else { PathBuf::from(&source.binary.name) };
     let command = command_for(&input.path, "", None);
     Some(format!("the file {shown} may provide it: `{command} {shown} -o {}`", quote(output.as_os_str())))
 }
@@ -197,10 +207,11 @@ fn wasi_meant(import: &Import<'_>) -> Option<String> {
 }
 
 /// Who can provide imports in general.
-fn providers(source: &Source<'_>, imports: &[&Import<'_>]) -> String {
+fn providers(source: &Source<'_>, imports: &[&Import<'_>], environment: &Environment) -> String {
     let mut hint =
         format!("a host program can provide imports to a plugin: `{}`", plugin_command(source.input));
-    if let Some(prototype) = imports.iter().find_map(|import| prototype(&source.module, import)) {
+    if let Some(prototype) = imports.iter().find_map(|import| prototype(&source.module, import, environment))
+    {
         hint += &format!("; C code linked with the module can too: `{prototype}`");
     }
     let is_name = |name: &str| name != "env" && !is_wasi_module(name);
@@ -212,11 +223,11 @@ fn providers(source: &Source<'_>, imports: &[&Import<'_>]) -> String {
 }
 
 /// The C function that would provide an import.
-fn prototype(module: &Module<'_>, import: &Import<'_>) -> Option<String> {
+fn prototype(module: &Module<'_>, import: &Import<'_>, environment: &Environment) -> Option<String> {
     let ExternType::Func(ty) = import.ty else { return None };
     let CSymbols { short, long } = CSymbols::of(import.module, import.name);
     // A second function of that name would be called by whoever means the first.
-    let symbol = if c_library_has(&short) { long } else { short };
+    let symbol = if c_library_has(&short, environment) { long } else { short };
     let is_readable = !is_wasi_module(import.module) && symbol.len() <= MAX_SYMBOL_BYTES;
     is_readable.then(|| c_prototype(&symbol, &module.types[ty.index()]))
 }
@@ -245,6 +256,15 @@ fn listing(unresolved: &[String]) -> String {
         lines.push(format!("  and {} more", unresolved.len() - LISTED_COUNT));
     }
     lines.join("\n")
+}
+
+/// What an import of a plugin is bound to that no C code provides: WASI if it is a function of it, else what its
+/// host gives. A host may give another function than WASI's, too.
+pub fn wasi_or_host(module: &Module<'_>, import: &Import<'_>) -> Binding {
+    match is_wasi_module(import.module) && wasi_problem(module, import).is_none() {
+        true => Binding::Wasi,
+        false => Binding::Host,
+    }
 }
 
 /// What is wrong with an import from WASI, if anything: its type, with WASI's where that differs.

@@ -9,20 +9,18 @@ use inkwell::context::Context;
 use inkwell::module::Module as LlvmModule;
 use inkwell::targets::TargetMachine;
 
-use super::console::Console;
 use super::plan::Plan;
-use super::progress::{Progress, Work};
+use super::reports::{Reports, Work};
 use super::tasks::{self, Done};
 use super::timing::{Phase, Timing};
-use crate::backend::diagnostics::{Diagnostics, Remark, discard_value_names};
+use crate::backend::diagnostics::{Diagnostics, Remark, Remarks, discard_value_names};
 use crate::backend::object::{Artifact, expose_functions, generate, strip_debug_info};
 use crate::backend::optimise::optimise;
 use crate::backend::pc_map::{self, Bodies, MappedFunc};
-use crate::backend::promote::promote_locals;
 use crate::backend::shards;
 use crate::backend::target::TargetSpec;
 use crate::emit::{EmitSettings, Program, Unit, emit_callbacks_unit, emit_start_unit, emit_unit};
-use crate::error::{CompileError, Result};
+use crate::error::{CompileError, Diagnostic, Result};
 use crate::options::{CodeOptions, DebugInfo};
 use crate::wasm::{FuncIndex, Module};
 
@@ -46,10 +44,14 @@ pub struct Tools<'a> {
     pub target: &'a TargetSpec,
     /// Where time is counted.
     pub timing: &'a Timing,
-    /// Where progress is shown.
-    pub progress: &'a Progress,
-    /// Where remarks go.
-    pub console: &'a Console,
+    /// Whoever is told of progress and remarks.
+    pub reports: &'a Reports<'a>,
+}
+
+impl Tools<'_> {
+    fn remarks(&self) -> Remarks {
+        if self.reports.wanted().remarks { Remarks::Wanted } else { Remarks::Unwanted }
+    }
 }
 
 /// A module of a run.
@@ -130,7 +132,7 @@ fn compile_own(
 ) -> Result<PathBuf> {
     let machine = tools.target.machine(code.opt_level)?;
     let context = Context::create();
-    let diagnostics = Diagnostics::listen(&context);
+    let diagnostics = Diagnostics::listen(&context, tools.remarks());
     let llvm = tools.timing.measure(Phase::Emit, || emit(&context, &machine))?;
     tools.target.tune(&llvm);
     tools.timing.measure(Phase::Optimise, || optimise(&llvm, &machine, code));
@@ -144,7 +146,7 @@ pub fn compile_to_bytes(tools: &Tools<'_>, module: &ModuleJob<'_>, artifact: Art
     let work = |task: Task<'_>, machine: &TargetMachine| {
         let Part::Unit(unit) = task.part else { unreachable!("text is not made in parts") };
         let context = Context::create();
-        let diagnostics = Diagnostics::listen(&context);
+        let diagnostics = Diagnostics::listen(&context, tools.remarks());
         let llvm = optimised(tools, module, unit, &context, machine, artifact)?;
         let bytes = tools.timing.measure(Phase::Generate, || generate(&llvm, machine, artifact))?;
         diagnostics.check()?;
@@ -154,7 +156,7 @@ pub fn compile_to_bytes(tools: &Tools<'_>, module: &ModuleJob<'_>, artifact: Art
     let tasks = vec![Task { module: module_of_task, part: Part::Unit(&module.units[0]) }];
     let results = in_threads(tools, 1, tasks, work)?;
     let (bytes, remarks): (Vec<_>, Vec<_>) = results.into_iter().unzip();
-    print_remarks(tools, module, &remarks.concat());
+    tell_remarks(tools, module, &remarks.concat());
     Ok(bytes.concat())
 }
 
@@ -181,7 +183,7 @@ pub fn compile_objects(
         while let Some(part) = made.next_if(|made| made.module == number) {
             objects.extend(part.object);
             funcs.extend(part.funcs);
-            print_remarks(tools, module, &part.remarks);
+            tell_remarks(tools, module, &part.remarks);
         }
         if module.settings.code.debug_info != DebugInfo::None {
             let write = || pc_map::write_object(module.settings.prefix, &funcs, &bodies(module.module));
@@ -203,7 +205,7 @@ fn compile_part<'a>(
         Part::Unit(unit) => compile_unit(tools, task.module, unit, machine, directory),
         Part::Shard { unit, shard, bitcode } => {
             let context = Context::create();
-            let diagnostics = Diagnostics::listen(&context);
+            let diagnostics = Diagnostics::listen(&context, tools.remarks());
             let load = || shards::load(&context, &bitcode, shard);
             let llvm = tools.timing.measure(Phase::Generate, load)?;
             // The last to hold it frees it.
@@ -211,7 +213,7 @@ fn compile_part<'a>(
             let path = directory.join(format!("{}.unit-{unit}-{shard}.o", task.module.number));
             let made = generate_object(tools, task.module, &llvm, machine, path)?;
             diagnostics.check()?;
-            tools.progress.unit_done();
+            tools.reports.unit_done();
             Ok(Done { result: made, more: Vec::new() })
         }
     }
@@ -234,7 +236,7 @@ fn compile_unit<'a>(
     directory: &Path,
 ) -> Result<Done<Task<'a>, Made>> {
     let context = Context::create();
-    let diagnostics = Diagnostics::listen(&context);
+    let diagnostics = Diagnostics::listen(&context, tools.remarks());
     let llvm = optimised(tools, module.job, unit, &context, machine, Artifact::Object)?;
     diagnostics.check()?;
     let count = shards::shard_count(&llvm);
@@ -245,14 +247,14 @@ fn compile_unit<'a>(
         made = generate_object(tools, module, &llvm, machine, path)?;
         diagnostics.check()?;
     } else {
-        tools.console.verbose(|| format!("unit {}: code in {count} parts", unit.index));
+        tools.reports.step(|| format!("unit {}: code in {count} parts", unit.index));
         let bitcode = Arc::new(tools.timing.measure(Phase::Generate, || shards::split(&llvm, count)));
         let part = |shard| Part::Shard { unit: unit.index, shard, bitcode: Arc::clone(&bitcode) };
         more = (0..count).map(|shard| Task { module, part: part(shard) }).collect();
-        tools.progress.expect(count);
+        tools.reports.expect(count);
     }
     made.remarks = diagnostics.take_remarks();
-    tools.progress.unit_done();
+    tools.reports.unit_done();
     Ok(Done { result: made, more })
 }
 
@@ -270,8 +272,7 @@ fn optimised<'c>(
     if !code.keep_ir_names {
         discard_value_names(context);
     }
-    let promote = |llvm: &LlvmModule<'_>| promote_locals(llvm, code.opt_level);
-    let emit = || emit_unit(context, wasm, settings, unit, machine, promote);
+    let emit = || emit_unit(context, wasm, settings, unit, machine);
     let llvm = tools.timing.measure(Phase::Emit, emit)?;
     tools.target.tune(&llvm);
     if artifact != Artifact::Object && code.debug_info != DebugInfo::Full {
@@ -322,19 +323,21 @@ const REMARKED_PASSES: [&str; 7] = [
     "slp-vectorizer",
 ];
 
-/// `remark: 0x5a21 in func 718 `name`: loop-vectorize: vectorized loop`
-fn print_remarks(tools: &Tools<'_>, module: &ModuleJob<'_>, remarks: &[Remark]) {
+fn tell_remarks(tools: &Tools<'_>, module: &ModuleJob<'_>, remarks: &[Remark]) {
     for remark in remarks.iter().filter(|remark| REMARKED_PASSES.contains(&remark.pass.as_str())) {
+        let mut text = format!("{}: {}", remark.pass, remark.message);
         let index = pc_map::func_index(&remark.function, module.settings.prefix);
-        let function = match index.map(FuncIndex) {
-            Some(func) => match module.module.func_name(func) {
-                Some(name) => format!("func {} `{}`", func.0, name.escape_debug()),
-                None => format!("func {}", func.0),
-            },
-            None => remark.function.clone(),
-        };
-        let place = remark.offset_bytes.map_or_else(String::new, |offset| format!("{offset:#x} in "));
-        tools.console.say(&format!("remark: {place}{function}: {}: {}", remark.pass, remark.message));
+        if index.is_none() {
+            text = format!("{}: {text}", remark.function);
+        }
+        let mut diagnostic = Diagnostic::remark(text).in_file(module.path);
+        if let Some(func) = index {
+            diagnostic = diagnostic.in_func(func, module.module.func_name(FuncIndex(func)));
+        }
+        if let Some(offset) = remark.offset_bytes {
+            diagnostic = diagnostic.at(offset as usize);
+        }
+        tools.reports.tell(diagnostic);
     }
 }
 
@@ -345,7 +348,7 @@ fn in_threads<'a, T: Send>(
     tasks: Vec<Task<'a>>,
     work: impl Fn(Task<'a>, &TargetMachine) -> Result<Done<Task<'a>, T>> + Sync,
 ) -> Result<Vec<T>> {
-    tools.progress.set(Work::Compiling { done: 0, total: tasks.len() });
+    tools.reports.work(Work::Compiling { done: 0, total: tasks.len() });
     // All modules of a run are compiled alike.
     let opt_level = tasks[0].module.job.settings.code.opt_level;
     let machine = || tools.target.machine(opt_level);

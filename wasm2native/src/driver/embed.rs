@@ -8,20 +8,26 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use super::depfile::Dependencies;
 use crate::error::{CompileError, Result};
 use crate::options::{EmbedDir, PackedDir};
 use w2n_abi::{ArchiveHeader, ArchiveKind, ArchiveNode};
 
 /// Reads all that is to be packed.
-pub fn pack(dirs: &[EmbedDir]) -> Result<Vec<PackedDir>> {
-    dirs.iter()
-        .map(|dir| Ok(PackedDir { guest: dir.guest.clone(), archive: Archive::of(Path::new(&dir.host))? }))
-        .collect()
+pub fn pack(dirs: &[EmbedDir], dependencies: &Dependencies) -> Result<Vec<PackedDir>> {
+    let pack = |dir: &EmbedDir| {
+        let archive = Archive::of(Path::new(&dir.host), dependencies)?;
+        Ok(PackedDir { guest: dir.guest.clone(), archive })
+    };
+    dirs.iter().map(pack).collect()
 }
 
 /// An archive under construction. Directories are read in the order of their nodes, so that the children of
 /// each stand together.
-struct Archive {
+struct Archive<'a> {
+    /// Whoever is told what was read. Links are not: what they lead to is not looked at, and they are entries of
+    /// directories.
+    dependencies: &'a Dependencies,
     nodes: Vec<ArchiveNode>,
     /// What stands behind the nodes; offsets count from its beginning until all nodes are known.
     bytes: Vec<u8>,
@@ -29,8 +35,8 @@ struct Archive {
     pending: Vec<(usize, PathBuf)>,
 }
 
-impl Archive {
-    fn of(root: &Path) -> Result<Vec<u8>> {
+impl<'a> Archive<'a> {
+    fn of(root: &Path, dependencies: &'a Dependencies) -> Result<Vec<u8>> {
         let metadata = fs::metadata(root).map_err(|error| CompileError::cannot("read", root, &error))?;
         if !metadata.is_dir() {
             return Err(CompileError::machine(format!(
@@ -39,7 +45,7 @@ impl Archive {
             ))
             .hint("--embed-dir takes a directory"));
         }
-        let mut archive = Self { nodes: Vec::new(), bytes: Vec::new(), pending: Vec::new() };
+        let mut archive = Self { dependencies, nodes: Vec::new(), bytes: Vec::new(), pending: Vec::new() };
         archive.push(OsStr::new(""), 0, ArchiveKind::Directory, &[])?;
         archive.pending.push((0, root.to_owned()));
         let mut position = 0;
@@ -52,6 +58,7 @@ impl Archive {
 
     fn read_directory(&mut self, node: usize, path: &Path) -> Result<()> {
         let cannot_read = |error| CompileError::cannot("read", path, &error);
+        self.dependencies.add(path);
         let entries = fs::read_dir(path).map_err(cannot_read)?;
         let mut names =
             entries.map(|entry| Ok(entry.map_err(cannot_read)?.file_name())).collect::<Result<Vec<_>>>()?;
@@ -75,6 +82,7 @@ impl Archive {
             let target = fs::read_link(path).map_err(cannot_read)?;
             self.push(name, parent, ArchiveKind::Link, target.as_os_str().as_bytes())
         } else if file_type.is_file() {
+            self.dependencies.add(path);
             self.push(name, parent, ArchiveKind::File, &fs::read(path).map_err(cannot_read)?)
         } else {
             Err(CompileError::machine(format!(

@@ -6,8 +6,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::{command_for, formats};
-use crate::error::{CompileError, Result, shortened};
+use super::{command_for, formats, source_place};
+use crate::error::{Code, CompileError, Result};
 use crate::options::InputFile;
 
 /// First bytes of every binary, module or component.
@@ -19,39 +19,44 @@ const CORE_VERSION: &[u8] = &[1, 0, 0, 0];
 /// As other engines have it. Something endless may be given, such as a device.
 const SIZE_LIMIT_BYTES: u64 = 1 << 30;
 
-/// Characters of a line that a message shows.
-const LINE_LIMIT_CHARS: usize = 400;
-
-/// A module's bytes, in binary form.
+/// A file that was read. It may hold several modules.
 #[derive(Debug)]
 pub struct Input {
     /// The path as given; `-` for standard input.
     pub path: PathBuf,
-    /// The file name without directory and extension; `module` for standard input.
-    pub stem: OsString,
+    /// Whether it came from standard input.
+    pub is_stdin: bool,
+    /// What is in it.
+    pub modules: Vec<ModuleBytes>,
+}
+
+/// A module in a file, in binary form.
+#[derive(Debug)]
+pub struct ModuleBytes {
+    /// What others call it: the file name without directory and extension; `module` for standard input.
+    pub name: OsString,
     /// The binary.
     pub bytes: Vec<u8>,
     /// What it was assembled from, if it was text.
     pub text: Option<String>,
-    /// Whether it came from standard input.
-    pub is_stdin: bool,
 }
 
 impl Input {
     /// Reads all of it.
     pub fn read(file: &InputFile) -> Result<Self> {
-        let (path, stem, bytes) = match file {
+        let (path, name, bytes) = match file {
             InputFile::Stdin => (PathBuf::from("-"), "module".into(), read_all(std::io::stdin().lock())),
             InputFile::Path(path) => {
                 check_not_directory(path)?;
                 (path.clone(), stem(path), File::open(path).and_then(read_all))
             }
+            InputFile::Bytes { name, bytes } => (name.clone(), stem(name), Ok(bytes.clone())),
         };
-        let is_stdin = *file == InputFile::Stdin;
-        let mut input = Self { path, stem, bytes: Vec::new(), text: None, is_stdin };
+        let mut input = Self { path, is_stdin: *file == InputFile::Stdin, modules: Vec::new() };
         let bytes = bytes.map_err(|error| CompileError::cannot("read", input.shown_path(), &error))?;
         let read = to_binary(bytes, &input).map_err(|error| error.in_file(input.shown_path()))?;
-        (input.bytes, input.text) = read;
+        let (bytes, text) = read;
+        input.modules.push(ModuleBytes { name, bytes, text });
         Ok(input)
     }
 
@@ -75,7 +80,7 @@ fn check_not_directory(path: &Path) -> Result<()> {
     if !path.is_dir() {
         return Ok(());
     }
-    let error = CompileError::input("is a directory, not a module").in_file(path);
+    let error = CompileError::input("is a directory, not a module").code(Code::NotAModule).in_file(path);
     Err(match module_inside(path) {
         Some(module) => error.hint(format!("did you mean `{}`?", command_for(&module, "", None))),
         None => error.hint("give the path of a .wasm or .wat file"),
@@ -95,7 +100,7 @@ fn module_inside(directory: &Path) -> Option<PathBuf> {
 /// `bytes` in binary form, and the text if they were text; `input` has the rest.
 fn to_binary(bytes: Vec<u8>, input: &Input) -> Result<(Vec<u8>, Option<String>)> {
     if bytes.is_empty() {
-        return Err(CompileError::input("is empty, not a module"));
+        return Err(CompileError::input("is empty, not a module").code(Code::NotAModule));
     }
     if bytes.len() as u64 == SIZE_LIMIT_BYTES {
         return Err(CompileError::input("is no module: engines take at most 1 GiB"));
@@ -124,23 +129,14 @@ fn assemble(bytes: Vec<u8>, input: &Input) -> Result<(Vec<u8>, String)> {
         Ok(text) => return Err(formats::explain(text.as_bytes(), input)),
         Err(error) => return Err(formats::explain(error.as_bytes(), input)),
     };
-    let binary = wat::parse_str(&text).map_err(|mut error| {
-        error.set_path(input.shown_path());
-        let text = error.to_string();
-        let (message, place) = text.split_once('\n').unwrap_or((&text, ""));
-        CompileError::input(shortened(message, LINE_LIMIT_CHARS)).detail(place_of_error(place))
-    })?;
-    Ok((binary, text))
-}
-
-/// Where a text is wrong: file, line and column, and the line itself unless it is too long to be read.
-pub fn place_of_error(place: &str) -> &str {
-    let is_short = place.lines().all(|line| line.chars().count() <= LINE_LIMIT_CHARS);
-    if is_short { place.trim_end() } else { place.lines().next().unwrap_or_default() }
+    match source_place::assemble(&text) {
+        Ok(binary) => Ok((binary, text)),
+        Err(error) => Err(error),
+    }
 }
 
 fn component_error() -> CompileError {
-    CompileError::input("is a component; wasm2native compiles core modules").hint(
+    CompileError::input("is a component; wasm2native compiles core modules").code(Code::NotAModule).hint(
         "build for WASI preview 1 (Rust: `cargo build --target wasm32-wasip1`; C: `clang --target=wasm32-wasip1`), \
          or take it apart: `wasm-tools component unbundle --module-dir modules -o rest.wasm COMPONENT`",
     )

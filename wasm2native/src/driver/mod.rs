@@ -4,13 +4,15 @@
 //! alone (INV-8).
 
 mod check;
+mod compilation;
 mod compile;
-pub mod console;
+mod depfile;
 mod embed;
 mod formats;
 mod function_names;
 mod hints;
 mod input;
+mod listing;
 mod native;
 mod objects;
 mod offer;
@@ -18,11 +20,9 @@ mod omissions;
 mod order;
 mod output;
 mod plan;
-pub mod plugins;
 mod prefix;
 mod program;
-mod progress;
-pub mod signals;
+pub mod reports;
 mod source_place;
 mod tasks;
 mod temporary;
@@ -35,17 +35,19 @@ use crate::backend::glibc::{self, Version};
 use crate::backend::link::{Link, LinkKind, Strip, ToolCommand, quote};
 use crate::backend::linker::{Linker, Question};
 use crate::backend::note::{self, Note};
-use crate::backend::object::Artifact;
+use crate::backend::object::Artifact as Generated;
 use crate::backend::runtime::{Bundle, find_old_symbols};
-use crate::backend::target::TargetSpec;
+use crate::backend::target::{self, TargetSpec};
 use crate::emit::{EmitSettings, OpenImports, Program, Role, Symbols, Unit, partition};
-use crate::error::{CompileError, ErrorKind, Result};
+use crate::error::{Code, CompileError, Diagnostic, Result};
 use crate::options::{BoundsChecks, DebugInfo, Options, OutputKind};
 use crate::wasm::{self, Module, ModuleIndex, TypeIds};
+pub use compilation::{Artifact, Compilation, Outcome};
 use compile::{ModuleJob, Tools, compile_callbacks, compile_objects, compile_start, compile_to_bytes};
-use console::Console;
+use depfile::Dependencies;
+pub use depfile::Dependency;
 use function_names::name_functions;
-use input::Input;
+use input::{Input, ModuleBytes};
 use native::NativeCode;
 use objects::ObjectModule;
 use output::Output;
@@ -53,8 +55,9 @@ use plan::Plan;
 pub use prefix::module_name_problem;
 use prefix::symbol_prefix;
 use program::Source;
-use progress::{Progress, Work};
-use temporary::TempFiles;
+use reports::{Reports, Work};
+pub use temporary::TempFiles;
+pub use timing::PhaseCost;
 use timing::{Phase, Timing};
 use w2n_abi::symbol::MODULE;
 use w2n_abi::{NOTE_POLICY, NOTE_PROGRAM, NOTE_SOFTWARE_BOUNDS, NOTE_STRICT_TRAPS};
@@ -63,59 +66,36 @@ use w2n_abi::{NOTE_POLICY, NOTE_PROGRAM, NOTE_SOFTWARE_BOUNDS, NOTE_STRICT_TRAPS
 #[derive(Clone, Copy)]
 struct Run<'a> {
     options: &'a Options,
-    console: &'a Console,
     temp_files: &'a TempFiles,
     timing: &'a Timing,
-    progress: &'a Progress,
-}
-
-/// Compiles as `options` say. `temp_files` are removed at the end, or by whoever ends the process.
-pub fn run(options: &Options, console: &Console, temp_files: &TempFiles) -> Result<()> {
-    let timing = Timing::new(console);
-    let progress = Progress::start(console);
-    let read = || options.inputs.iter().map(Input::read).collect::<Result<Vec<_>>>();
-    let inputs = timing.measure(Phase::Read, read)?;
-    let run = Run { options, console, temp_files, timing: &timing, progress: &progress };
-    let result = run.compile(&inputs);
-    temp_files.remove();
-    drop(progress);
-    if console.shows_times() {
-        console.say(&timing.table());
-    }
-    result.map_err(|error| match (error.kind(), inputs.as_slice()) {
-        // What the machine or the command line lacks is not the input's fault.
-        (ErrorKind::Input, [input]) if !error.is_about_machine() => error.in_file(input.shown_path()),
-        _ => error,
-    })
-}
-
-/// Files a new run may leave behind, to be shared with [`signals::clean_up_on_signals`].
-pub fn temp_files() -> TempFiles {
-    TempFiles::default()
+    reports: &'a Reports<'a>,
+    dependencies: &'a Dependencies,
 }
 
 impl Run<'_> {
-    fn compile(self, inputs: &[Input]) -> Result<()> {
+    fn compile(self, inputs: &[Input]) -> Result<Artifact> {
         let options = self.options;
-        omissions::of_options(options, self.console);
+        omissions::of_options(options, self.reports);
+        omissions::of_c_flags(options, self.reports);
         let (mut native, objects) = NativeCode::read(self)?;
         let target = TargetSpec::resolve(&options.target)?;
         let mut type_ids = TypeIds::default();
         let sources = self.sources(inputs, &objects, &mut type_ids)?;
-        let output = Output::plan(options, sources[0].input, inputs)?;
-        if artifact(options.output_kind) == Artifact::Object && !options.link.show_only {
+        let output = Output::plan(options, &sources[0], inputs)?;
+        if generated(options.output_kind) == Generated::Object && !options.link.show_only {
             self.check_linker()?;
         }
         native.compile(self)?;
-        let plan = program::plan(sources, &native, options, self.console)?;
-        let embedded = embed::pack(&options.embed)?;
+        let plan = program::plan(sources, &native, options, self.reports)?;
+        let embedded = embed::pack(&options.embed, self.dependencies)?;
+        self.reports.check()?;
         let program = plan.program(options, &embedded);
         let modules: Vec<_> = (0..plan.sources.len())
             .filter(|at| plan.sources[*at].object.is_none())
             .map(|at| self.module_job(&plan, program.as_ref(), ModuleIndex(at as u32)))
             .collect();
         for ModuleJob { module, units, .. } in &modules {
-            self.console.verbose(|| {
+            self.reports.step(|| {
                 let (functions, bytes) = (module.bodies.len(), module.code_size_bytes());
                 let (triple, cpu, units) = (target.triple(), target.cpu(), units.len());
                 format!(
@@ -123,15 +103,19 @@ impl Run<'_> {
                 )
             });
         }
-        let tools =
-            Tools { target: &target, timing: self.timing, progress: self.progress, console: self.console };
-        match artifact(options.output_kind) {
-            Artifact::Object => self.link(&plan, program.as_ref(), &native, &tools, &modules, &output),
-            artifact => output.write(&compile_to_bytes(&tools, &modules[0], artifact)?, self.temp_files),
+        let tools = Tools { target: &target, timing: self.timing, reports: self.reports };
+        match generated(options.output_kind) {
+            Generated::Object => self.link(&plan, program.as_ref(), &native, &tools, &modules, &output),
+            kind => {
+                let bytes = compile_to_bytes(&tools, &modules[0], kind)?;
+                output.write_depfile(options, self)?;
+                output.write(bytes, self.temp_files)
+            }
         }
     }
 
-    /// All modules that are linked, in the order of the command line; those of archives that are needed come last.
+    /// All modules that are linked, in the order of the command line; those of archives that are needed come
+    /// last.
     fn sources<'a>(
         self,
         inputs: &'a [Input],
@@ -142,7 +126,7 @@ impl Run<'_> {
         let mut in_archives = Vec::new();
         for object in objects {
             object.check_use(self.options.output_kind)?;
-            omissions::of_object(object, self.options, self.console);
+            omissions::of_object(object, self.options, self.reports);
         }
         let mut given: Vec<_> = objects.iter().filter(|object| object.modules_before.is_some()).collect();
         given.sort_by_key(|object| object.modules_before);
@@ -151,7 +135,9 @@ impl Run<'_> {
             while let Some(object) = given.next_if(|object| object.modules_before <= Some(position)) {
                 sources.push(self.parse_object(object, type_ids)?);
             }
-            sources.push(self.parse(input, type_ids)?);
+            for binary in &input.modules {
+                sources.push(self.parse(input, binary, type_ids)?);
+            }
         }
         for object in given {
             sources.push(self.parse_object(object, type_ids)?);
@@ -167,7 +153,8 @@ impl Run<'_> {
     }
 
     fn parse_object<'a>(self, object: &'a ObjectModule, type_ids: &mut TypeIds) -> Result<Source<'a>> {
-        let source = self.parse(&object.input, type_ids)?;
+        // A note has one module.
+        let source = self.parse(&object.input, &object.input.modules[0], type_ids)?;
         Ok(Source {
             prefix: object.prefix.clone(),
             has_software_bounds: object.has_software_bounds(),
@@ -176,16 +163,21 @@ impl Run<'_> {
         })
     }
 
-    fn parse<'a>(self, input: &'a Input, type_ids: &mut TypeIds) -> Result<Source<'a>> {
+    fn parse<'a>(
+        self,
+        input: &'a Input,
+        binary: &'a ModuleBytes,
+        type_ids: &mut TypeIds,
+    ) -> Result<Source<'a>> {
         let path = input.shown_path();
-        self.console.verbose(|| format!("reading {} ({} bytes)", path.display(), input.bytes.len()));
-        let parse = || wasm::parse(&input.bytes, &input.stem.to_string_lossy());
+        self.reports.step(|| format!("reading {} ({} bytes)", path.display(), binary.bytes.len()));
+        let parse = || wasm::parse(&binary.bytes, &binary.name.to_string_lossy());
         let parsed = self.timing.measure(Phase::Parse, parse);
-        let module = parsed.map_err(|error| source_place::add(error, input).in_file(path))?;
-        let prefix = self.options.module_name.clone().unwrap_or_else(|| symbol_prefix(&input.stem));
+        let module = parsed.map_err(|error| source_place::add(error, binary).in_file(path))?;
+        let prefix = self.options.module_name.clone().unwrap_or_else(|| symbol_prefix(&binary.name));
         let type_ids = type_ids.number(&module);
         let has_software_bounds = self.options.code.bounds_checks == BoundsChecks::Software;
-        Ok(Source { input, module, prefix, type_ids, has_software_bounds, object: None })
+        Ok(Source { input, binary, module, prefix, type_ids, has_software_bounds, object: None })
     }
 
     fn module_job<'a>(
@@ -199,8 +191,8 @@ impl Run<'_> {
     {
         let options = self.options;
         let Source { input, module, prefix, .. } = &plan.sources[at.index()];
-        let units = match artifact(options.output_kind) {
-            Artifact::Object => partition(module, options.code.opt_level),
+        let units = match generated(options.output_kind) {
+            Generated::Object => partition(module, options.code.opt_level),
             // Text of several LLVM modules cannot be joined into one.
             _ => vec![Unit { index: 0, funcs: 0..module.bodies.len() as u32 }],
         };
@@ -232,18 +224,19 @@ impl Run<'_> {
         tools: &Tools<'_>,
         modules: &[ModuleJob<'_>],
         output: &Output,
-    ) -> Result<()> {
-        let Self { options, console, temp_files, .. } = self;
+    ) -> Result<Artifact> {
+        let Self { options, reports, temp_files, .. } = self;
+        let environment = &options.environment;
         let temp_dir = temp_files.directory()?;
         let kind = link_kind(options);
         let bundle = if plan.needs_wasi() { Bundle::Wasi } else { Bundle::Runtime };
         let archive = match kind {
             LinkKind::Relocatable => None,
-            _ => Some(bundle.find(tools.target.triple(), &temp_dir)?),
+            _ => Some(bundle.find(tools.target.triple(), &temp_dir, environment)?),
         };
         let old_symbols = match kind {
             LinkKind::Executable | LinkKind::SharedLibrary => {
-                Some(find_old_symbols(tools.target.triple(), &temp_dir)?)
+                Some(find_old_symbols(tools.target.triple(), &temp_dir, environment)?)
             }
             LinkKind::StaticExecutable | LinkKind::Relocatable => None,
         };
@@ -276,15 +269,15 @@ impl Run<'_> {
             old_symbols: old_symbols.as_deref(),
             strip: strip(options),
             linker: options.link.linker.as_deref(),
+            environment,
             temp_dir: &temp_dir,
         }
         .command()?;
         if options.link.show_only {
-            console.say(&command.shown());
-            return Ok(());
+            return Ok(Artifact::LinkCommand(command.shown()));
         }
-        console.verbose(|| command.shown());
-        self.progress.set(Work::Linking);
+        reports.step(|| command.shown());
+        reports.work(Work::Linking);
         tools.timing.measure(Phase::Link, || self.finish(&command))?;
         if old_symbols.is_some() && !has_c_code {
             self.check_glibc(&destination, &output.display_path())?;
@@ -292,6 +285,8 @@ impl Run<'_> {
         if kind != LinkKind::Relocatable && !options.link.strip {
             name_functions(&destination, modules)?;
         }
+        self.depend_on_runtime([archive, old_symbols], &temp_dir);
+        output.write_depfile(options, self)?;
         output.place(&destination, temp_files)
     }
 
@@ -303,9 +298,20 @@ impl Run<'_> {
         if let Some(Version(major, minor)) = glibc::newest_needed(&bytes).filter(|it| *it > glibc::NEWEST) {
             let message = format!("{} needs glibc {major}.{minor} or newer to start", shown.display());
             let hint = format!("the linker made it so; with GNU ld or lld {major}.{allowed} is enough");
-            self.console.warn(&message, &hint);
+            self.reports.tell(Diagnostic::warning(Code::Linker, message).hint(hint));
         }
         Ok(())
+    }
+
+    /// The runtime is in files of its own, or in the compiler, which then is what the output was made of.
+    fn depend_on_runtime(self, archives: [Option<PathBuf>; 2], temp_dir: &Path) {
+        for archive in archives.iter().flatten() {
+            match self.options.environment.executable.as_deref() {
+                Some(compiler) if archive.starts_with(temp_dir) => self.dependencies.add_of_system(compiler),
+                _ if archive.starts_with(temp_dir) => {}
+                _ => self.dependencies.add_of_system(archive),
+            }
+        }
     }
 
     /// The object with what a later link needs to know of the module.
@@ -323,11 +329,11 @@ impl Run<'_> {
             name: options
                 .module_name
                 .as_ref()
-                .map_or(source.input.stem.as_encoded_bytes(), String::as_bytes)
+                .map_or(source.binary.name.as_encoded_bytes(), String::as_bytes)
                 .to_vec(),
             prefix: source.prefix.clone(),
             flags: flags.into_iter().filter(|(is_set, _)| *is_set).map(|(_, flag)| flag).sum(),
-            outline: wasm::outline(&source.input.bytes),
+            outline: wasm::outline(&source.binary.bytes),
         };
         let path = directory.join("module.note.o");
         std::fs::write(&path, note::write_object(&note)?)
@@ -337,7 +343,7 @@ impl Run<'_> {
 
     /// Finds a machine without a linker, or with one for another machine, before minutes are spent on code.
     fn check_linker(self) -> Result<()> {
-        let linker = Linker::find(self.options.link.linker.as_deref())?;
+        let linker = Linker::find(self.options.link.linker.as_deref(), &self.options.environment)?;
         let started = self.temp_files.start_writers(|| {
             let question = linker.ask_target()?;
             Ok((question.as_ref().map(Question::group), question))
@@ -359,8 +365,8 @@ impl Run<'_> {
     }
 }
 
-/// The only module of a plugin is found without its name, too: by what its own units define, or by this argument
-/// for the linker if it is compiled already.
+/// The only module of a plugin is found without its name, too: by what its own units define, or by this
+/// argument for the linker if it is compiled already.
 fn alias_of_only_module(kind: LinkKind, plan: &Plan<'_>) -> Option<OsString> {
     let (LinkKind::SharedLibrary, [Source { object: Some(object), .. }]) = (kind, plan.sources.as_slice())
     else {
@@ -379,12 +385,13 @@ fn link_kind(options: &Options) -> LinkKind {
     }
 }
 
-fn artifact(kind: OutputKind) -> Artifact {
+/// What LLVM is to generate.
+fn generated(kind: OutputKind) -> Generated {
     match kind {
-        OutputKind::Assembly => Artifact::Assembly,
-        OutputKind::LlvmIr => Artifact::LlvmIr,
-        OutputKind::Bitcode => Artifact::Bitcode,
-        OutputKind::Executable | OutputKind::SharedLibrary | OutputKind::Object => Artifact::Object,
+        OutputKind::Assembly => Generated::Assembly,
+        OutputKind::LlvmIr => Generated::LlvmIr,
+        OutputKind::Bitcode => Generated::Bitcode,
+        OutputKind::Executable | OutputKind::SharedLibrary | OutputKind::Object => Generated::Object,
     }
 }
 

@@ -9,14 +9,15 @@ use std::path::{Path, PathBuf};
 
 use object::read::archive::ArchiveFile;
 
+use super::depfile;
 use super::formats;
 use super::objects::ObjectModule;
 use super::offer::{Offers, Provider, Standing};
 use super::{Run, command_for};
 use crate::backend::link::{CompileC, as_operand, find_library};
 use crate::backend::note::{self, Contents};
-use crate::error::{CompileError, Result};
-use crate::options::{DebugInfo, NativeInput, OptLevel, Options};
+use crate::error::{Code, CompileError, Diagnostic, Result};
+use crate::options::{DebugInfo, Environment, NativeInput, OptLevel, Options, SystemFiles};
 
 /// The header for C code, as it is installed.
 const HEADER: &str = include_str!("../../../rt/include/wasm2native.h");
@@ -85,6 +86,7 @@ impl NativeCode {
             }
             code.arguments.push(format!("-l{name}").into());
         }
+        code.arguments.extend(link.flags.iter().cloned());
         if link.native.iter().any(|input| matches!(input, NativeInput::Cpp(_))) {
             code.arguments.push("-lstdc++".into());
         }
@@ -134,6 +136,11 @@ impl NativeCode {
         modules_before: Option<usize>,
     ) -> Result<Vec<ObjectModule>> {
         let bytes = std::fs::read(path).map_err(|error| CompileError::cannot("read", path, &error))?;
+        let is_in_given_dir = run.options.link.library_dirs.iter().any(|dir| path.starts_with(dir));
+        match modules_before.is_some() || is_in_given_dir {
+            true => run.dependencies.add(path),
+            false => run.dependencies.add_of_system(path),
+        }
         if let Ok(archive) = ArchiveFile::parse(bytes.as_slice()) {
             return self.add_archive(run, path, &bytes, &archive).map_err(|error| error.in_file(path));
         }
@@ -153,8 +160,8 @@ impl NativeCode {
         notes.into_iter().map(module).collect()
     }
 
-    /// Reads all members. Those that are modules are written to files of their own, since an archive's members
-    /// are hidden in a plugin.
+    /// Reads all members. Those that are modules are written to files of their own, since an archive's
+    /// members are hidden in a plugin.
     fn add_archive(
         &mut self,
         run: Run<'_>,
@@ -175,6 +182,7 @@ impl NativeCode {
             let thin;
             let object = if archive.is_thin() {
                 let file = path.parent().unwrap_or(Path::new("")).join(name);
+                run.dependencies.add(&file);
                 thin = std::fs::read(&file).map_err(|error| CompileError::cannot("read", &file, &error))?;
                 thin.as_slice()
             } else {
@@ -245,6 +253,11 @@ fn compile(run: Run<'_>, source: &Path, object: &Path) -> Result<()> {
     std::fs::create_dir_all(&include_dir)
         .and_then(|()| std::fs::write(&header, HEADER))
         .map_err(|error| CompileError::cannot_temporarily("write", &header, &error))?;
+    let depfile = object.with_extension("d");
+    let headers = match &run.options.depfile {
+        Some(options) if options.system == SystemFiles::LeftOut => "-MMD",
+        _ => "-MD",
+    };
     let mut flags = vec![level_flag(run.options.code.opt_level)];
     if run.options.code.debug_info == DebugInfo::Full {
         flags.push("-g");
@@ -253,15 +266,24 @@ fn compile(run: Run<'_>, source: &Path, object: &Path) -> Result<()> {
         source,
         output: object,
         include_dir: &include_dir,
+        depfile: (&depfile, headers),
         flags: &flags,
+        user_flags: &run.options.link.c_flags,
         compiler: run.options.link.linker.as_deref(),
+        environment: &run.options.environment,
     }
     .command()?;
-    run.console.verbose(|| command.shown());
+    run.reports.step(|| command.shown());
+    run.dependencies.add(source);
     let said = run.finish(&command).map_err(|error| error.in_file(source))?;
     if !said.is_empty() {
-        run.console.say(said.trim_end());
+        let warning = Diagnostic::warning(Code::CCompiler, "the C compiler warns").in_file(source);
+        run.reports.tell(warning.detail(said.trim_end()));
     }
+    // A compiler that writes none has said so, or knows none.
+    let named = depfile::read(&std::fs::read(&depfile).unwrap_or_default());
+    let temp_dir = run.temp_files.directory()?;
+    named.iter().filter(|file| !file.starts_with(&temp_dir)).for_each(|file| run.dependencies.add(file));
     Ok(())
 }
 
@@ -291,7 +313,7 @@ fn library_path(name: &str, options: &Options) -> Result<Option<PathBuf>> {
         }
     }
     for file in &files {
-        if let Some(path) = find_library(file, link.linker.as_deref())? {
+        if let Some(path) = find_library(file, link.linker.as_deref(), &options.environment)? {
             return Ok(Some(path));
         }
     }
@@ -303,9 +325,10 @@ fn library_path(name: &str, options: &Options) -> Result<Option<PathBuf>> {
 const C_LIBRARY: [&str; 3] = ["libc.so.6", "libm.so.6", "libgcc_s.so.1"];
 
 /// Whether the C library of this machine, as far as it can be found, has something of that name.
-pub fn c_library_has(symbol: &str) -> bool {
+pub fn c_library_has(symbol: &str, environment: &Environment) -> bool {
     C_LIBRARY.iter().any(|name| {
-        let bytes = find_library(name, None).ok().flatten().and_then(|path| std::fs::read(path).ok());
+        let bytes =
+            find_library(name, None, environment).ok().flatten().and_then(|path| std::fs::read(path).ok());
         let file = bytes.as_deref().and_then(|bytes| object::File::parse(bytes).ok());
         file.is_some_and(|file| {
             let mut symbols = object::Object::dynamic_symbols(&file);

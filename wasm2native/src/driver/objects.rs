@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
-use super::input::Input;
+use super::input::{Input, ModuleBytes};
 use super::program::{OPEN_MODULE, Source};
 use crate::backend::note::Note;
 use crate::error::{CompileError, Result};
@@ -33,13 +33,8 @@ impl ObjectModule {
     /// The module of a note. Errors: the note is damaged.
     pub fn new(note: Note, shown: &Path, modules_before: Option<usize>, object: PathBuf) -> Result<Self> {
         let bytes = module_of_outline(&note.outline).map_err(|error| error.in_file(shown))?;
-        let input = Input {
-            path: shown.to_owned(),
-            stem: OsString::from_vec(note.name),
-            bytes,
-            text: None,
-            is_stdin: false,
-        };
+        let module = ModuleBytes { name: OsString::from_vec(note.name), bytes, text: None };
+        let input = Input { path: shown.to_owned(), is_stdin: false, modules: vec![module] };
         Ok(Self { input, prefix: note.prefix, modules_before, object, flags: note.flags })
     }
 
@@ -74,8 +69,8 @@ impl ObjectModule {
     }
 }
 
-/// Adds those modules of archives that others import from, as a linker takes members; if there is nothing else,
-/// the first that a program can start with.
+/// Adds those modules of archives that others import from, as a linker takes members; if there is nothing
+/// else, the first that a program can start with.
 pub fn take_needed<'a>(sources: &mut Vec<Source<'a>>, mut in_archives: Vec<Source<'a>>) {
     if sources.is_empty() && !in_archives.is_empty() {
         let main = in_archives.iter().position(|source| source.module.entry_point(None).is_some());
@@ -87,7 +82,7 @@ pub fn take_needed<'a>(sources: &mut Vec<Source<'a>>, mut in_archives: Vec<Sourc
             let exports_it = |source: &Source<'_>| source.module.export(import.name).is_some();
             let is_meant = |source: &Source<'_>| match import.module {
                 OPEN_MODULE => exports_it(source),
-                module => *source.input.stem == *module,
+                module => *source.binary.name == *module,
             };
             // As for a linker, what is there already is not looked for.
             if sources.iter().any(is_meant) {

@@ -62,7 +62,8 @@ impl Offers {
         };
         for symbol in symbols.filter(|symbol| symbol.is_global() && !symbol.is_undefined()) {
             let Ok(name) = symbol.name_bytes() else { continue };
-            // A module's own symbols are in the name space; else the long names of C functions are the user's.
+            // A module's own symbols are in the name space; else the long names of C functions are the
+            // user's.
             if is_reserved(name) || (has_module && name.starts_with(NAMESPACE.as_bytes())) {
                 continue;
             }

@@ -3,13 +3,16 @@
 //!
 //! The rule: what cannot be meant is an error, what may be meant is a warning.
 
+use std::ffi::OsString;
+
 use super::check;
-use super::console::Console;
 use super::objects::ObjectModule;
 use super::program::{Source, shown};
+use super::reports::Reports;
+use crate::backend::link::quote;
 use crate::emit::Binding;
-use crate::error::{CompileError, Result, shown_name};
-use crate::options::{BoundsChecks, Options, OutputKind, Undefined};
+use crate::error::{Code, CompileError, Diagnostic, Result, shown_name};
+use crate::options::{BoundsChecks, NativeInput, Options, OutputKind, Undefined};
 use w2n_abi::is_wasi_module;
 
 /// Imports that a message names.
@@ -28,12 +31,12 @@ pub fn without_main(
     source: &Source<'_>,
     error: CompileError,
     options: &Options,
-    console: &Console,
+    reports: &Reports<'_>,
 ) -> Result<()> {
     let module = &source.module;
     let entry = options.entry.as_deref();
     let has_entry = module.entry_point(entry).is_some();
-    let no_entry = || check::no_entry_point(module, source.input, entry).in_file(source.input.shown_path());
+    let no_entry = || check::no_entry_point(source, entry).in_file(source.input.shown_path());
     if says_program(options) {
         return Err(match has_entry {
             true => error,
@@ -50,16 +53,19 @@ pub fn without_main(
         Some((import, problem)) => {
             let import = format!("{}.{}", shown_name(import.module), shown_name(import.name));
             let message = format!("{}: imports `{import}` as {problem}", shown(source));
-            console
-                .warn(&message, "no program can have this module; a host may provide the import to a plugin");
+            reports.tell(
+                Diagnostic::warning(Code::Omission, message)
+                    .hint("no program can have this module; a host may provide the import to a plugin"),
+            );
             Ok(())
         }
         None => {
             let is_called_like_one = ["_start", "main"].iter().any(|name| module.export(name).is_some());
             if has_entry {
-                console.warn(&error.to_string(), &open_hint(source, options));
+                reports.tell(error.into_warning().code(Code::Omission).hint(open_hint(source, options)));
             } else if is_called_like_one {
-                console.warn(&no_entry().to_string(), "the output has no `main`, it is that of a library");
+                let lacks_main = "the output has no `main`, it is that of a library";
+                reports.tell(no_entry().into_warning().code(Code::Omission).hint(lacks_main));
             }
             Ok(())
         }
@@ -79,8 +85,8 @@ fn open_hint(source: &Source<'_>, options: &Options) -> String {
     }
 }
 
-/// A plugin has no WASI: what its host does not provide is missing when it is instantiated.
-pub fn of_plugin(source: &Source<'_>, bindings: &[Binding], console: &Console) {
+/// What a plugin imports from WASI under a name or a type that WASI has not: nobody but its host can provide it.
+pub fn of_plugin(source: &Source<'_>, bindings: &[Binding], reports: &Reports<'_>) {
     let imports = source.module.imports.iter().zip(bindings);
     let of_host =
         imports.filter(|(import, binding)| is_wasi_module(import.module) && **binding == Binding::Host);
@@ -91,18 +97,16 @@ pub fn of_plugin(source: &Source<'_>, bindings: &[Binding], console: &Console) {
     let more = if names.len() > MAX_NAMES { ", …" } else { "" };
     let shown_names = names.iter().take(MAX_NAMES).cloned().collect::<Vec<_>>().join(", ");
     let message = format!(
-        "{}: imports from WASI, which a plugin does not have ({shown_names}{more}): without a host that \
-         provides them it cannot be instantiated",
+        "{}: imports from WASI what it does not have under that name and type ({shown_names}{more}): without a \
+         host that provides them it cannot be instantiated",
         shown(source)
     );
-    console.warn(
-        &message,
-        "an executable has WASI; a host gives w2n_instantiate a W2N_IMPORT_HOST_FUNC for each",
-    );
+    let hint = "a host gives w2n_instantiate a W2N_IMPORT_HOST_FUNC for each";
+    reports.tell(Diagnostic::warning(Code::Omission, message).hint(hint));
 }
 
 /// Options that change nothing for this output.
-pub fn of_options(options: &Options, console: &Console) {
+pub fn of_options(options: &Options, reports: &Reports<'_>) {
     let is_linked = matches!(options.output_kind, OutputKind::Executable | OutputKind::SharedLibrary);
     let is_made_by_linker = is_linked || options.output_kind == OutputKind::Object;
     let has_no_effect = [
@@ -115,12 +119,37 @@ pub fn of_options(options: &Options, console: &Console) {
         ("-L", !options.link.library_dirs.is_empty() && !is_linked, "nothing is linked for this output"),
     ];
     for (option, _, why) in has_no_effect.iter().filter(|(_, is_given, _)| *is_given) {
-        console.warn(&format!("{option} has no effect here: {why}"), "leave it out");
+        let message = format!("{option} has no effect here: {why}");
+        reports.tell(Diagnostic::warning(Code::NoEffect, message).hint("leave it out"));
     }
 }
 
+/// Flags of C compilers, where there is no C: build systems give them to everybody.
+pub fn of_c_flags(options: &Options, reports: &Reports<'_>) {
+    let link = &options.link;
+    let is_source = |input: &NativeInput| matches!(input, NativeInput::C(_) | NativeInput::Cpp(_));
+    if !link.native.iter().any(is_source) {
+        let about_warnings = ["-w", "-Werror"];
+        let for_c = link.c_flags.iter().filter(|flag| about_warnings.iter().all(|known| **flag != *known));
+        warn_of_flags(for_c, "no C source is given", reports);
+    }
+    if !matches!(options.output_kind, OutputKind::Executable | OutputKind::SharedLibrary) {
+        warn_of_flags(link.flags.iter(), "nothing is linked for this output", reports);
+    }
+}
+
+fn warn_of_flags<'a>(flags: impl Iterator<Item = &'a OsString>, why: &str, reports: &Reports<'_>) {
+    let flags: Vec<_> = flags.map(|flag| quote(flag)).collect();
+    if flags.is_empty() {
+        return;
+    }
+    let has = if flags.len() == 1 { "has" } else { "have" };
+    let message = format!("{} {has} no effect here: {why}", flags.join(" "));
+    reports.tell(Diagnostic::warning(Code::NoEffect, message).hint("leave them out, or add -w"));
+}
+
 /// Code that is there already stays as it is.
-pub fn of_object(object: &ObjectModule, options: &Options, console: &Console) {
+pub fn of_object(object: &ObjectModule, options: &Options, reports: &Reports<'_>) {
     let code = &options.code;
     let is_missing = [
         (
@@ -131,6 +160,7 @@ pub fn of_object(object: &ObjectModule, options: &Options, console: &Console) {
     ];
     for (option, _) in is_missing.iter().filter(|(_, is_missing)| *is_missing) {
         let message = format!("{}: was compiled without {option}, and stays so", object.input.path.display());
-        console.warn(&message, &format!("give {option} when it is compiled"));
+        let hint = format!("give {option} when it is compiled");
+        reports.tell(Diagnostic::warning(Code::NoEffect, message).hint(hint));
     }
 }

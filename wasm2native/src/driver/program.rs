@@ -7,8 +7,8 @@
 use std::collections::HashMap;
 
 use super::check::{self, Unresolved};
-use super::console::Console;
-use super::input::Input;
+use super::input::{Input, ModuleBytes};
+use super::listing::say_bindings;
 use super::native::{CFunction, NativeCode};
 use super::objects::ObjectModule;
 use super::offer::Standing;
@@ -16,8 +16,9 @@ use super::omissions;
 use super::order::Order;
 use super::plan::Plan;
 use super::prefix::{CSymbols, c_prefix};
+use super::reports::Reports;
 use crate::emit::Binding;
-use crate::error::{CompileError, Result, shown_name};
+use crate::error::{Code, CompileError, Result, shown_name};
 use crate::options::{ModuleKind, Options, OutputKind, Undefined};
 use crate::wasm::{self, ExportIndex, ExternType, FuncType, Import, Module, ModuleIndex, TypeIn};
 use w2n_abi::{can_be_guarded, is_wasi_module, wasi_symbol_prefix};
@@ -28,8 +29,10 @@ pub const OPEN_MODULE: &str = "env";
 /// A module of the command line.
 #[derive(Debug)]
 pub struct Source<'a> {
-    /// Where it comes from.
+    /// The file that it is in.
     pub input: &'a Input,
+    /// Its bytes there.
+    pub binary: &'a ModuleBytes,
     /// What is in it.
     pub module: Module<'a>,
     /// Prefix of its symbols.
@@ -50,28 +53,28 @@ pub fn plan<'a>(
     sources: Vec<Source<'a>>,
     native: &NativeCode,
     options: &Options,
-    console: &Console,
+    reports: &Reports<'_>,
 ) -> Result<Plan<'a>> {
     check_names(&sources)?;
     let is_plugin =
         options.module_kind == Some(ModuleKind::Plugin) || options.output_kind == OutputKind::SharedLibrary;
     if !is_plugin {
-        match plan_executable(&sources, native, options, console) {
+        match plan_executable(&sources, native, options, reports) {
             Ok(executable) => return Ok(in_order(sources, executable)),
             Err(error) if options.output_kind == OutputKind::Executable => return Err(error),
             // An output with one module.
-            Err(error) => omissions::without_main(&sources[0], error, options, console)?,
+            Err(error) => omissions::without_main(&sources[0], error, options, reports)?,
         }
     }
-    let resolver = Resolver { sources: &sources, native, undefined: options.undefined };
+    let resolver = Resolver { sources: &sources, native, options };
     let bindings = sources.iter().map(|source| resolver.bindings_of_plugin(source)).collect::<Vec<_>>();
     check_c_types(&sources, &bindings)?;
     if is_plugin {
         for (source, bindings) in sources.iter().zip(&bindings) {
-            omissions::of_plugin(source, bindings, console);
+            omissions::of_plugin(source, bindings, reports);
         }
     }
-    say_bindings(&sources, &bindings, native, console);
+    say_bindings(&sources, &bindings, native, reports);
     Ok(Plan { sources, bindings, main: None })
 }
 
@@ -101,17 +104,17 @@ fn plan_executable(
     sources: &[Source<'_>],
     native: &NativeCode,
     options: &Options,
-    console: &Console,
+    reports: &Reports<'_>,
 ) -> Result<Executable> {
-    let resolver = Resolver { sources, native, undefined: options.undefined };
+    let resolver = Resolver { sources, native, options };
     let bindings = (0..sources.len()).map(|at| resolver.bindings(at)).collect::<Result<Vec<_>>>()?;
     check_c_types(sources, &bindings)?;
     check_bounds(sources, &bindings)?;
-    let main = main_module(sources, options.entry.as_deref(), console)?;
+    let main = main_module(sources, options.entry.as_deref(), reports)?;
     let order = Order::find(sources, &bindings, main)?;
-    say_bindings(sources, &bindings, native, console);
+    say_bindings(sources, &bindings, native, reports);
     if sources.len() > 1 {
-        console.verbose(|| {
+        reports.step(|| {
             let names: Vec<_> = order.iter().map(|at| shown(&sources[*at])).collect();
             format!("instantiation: {}; main module: {}", names.join(", "), shown(&sources[main]))
         });
@@ -120,7 +123,7 @@ fn plan_executable(
 }
 
 /// The first module that has an entry point.
-fn main_module(sources: &[Source<'_>], entry: Option<&str>, console: &Console) -> Result<usize> {
+fn main_module(sources: &[Source<'_>], entry: Option<&str>, reports: &Reports<'_>) -> Result<usize> {
     let mut candidates = (0..sources.len()).filter(|at| sources[*at].module.entry_point(entry).is_some());
     let Some(main) = candidates.next() else {
         let mut all = sources.iter();
@@ -130,7 +133,7 @@ fn main_module(sources: &[Source<'_>], entry: Option<&str>, console: &Console) -
         };
     };
     for other in candidates {
-        console.verbose(|| {
+        reports.step(|| {
             let (other, main) = (shown(&sources[other]), shown(&sources[main]));
             format!("{other} has an entry point too; {main} comes first and is the main module")
         });
@@ -140,7 +143,7 @@ fn main_module(sources: &[Source<'_>], entry: Option<&str>, console: &Console) -
 
 fn no_entry_point(sources: &[Source<'_>], entry: Option<&str>) -> CompileError {
     if let [only] = sources {
-        return check::no_entry_point(&only.module, only.input, entry).in_file(only.input.shown_path());
+        return check::no_entry_point(only, entry).in_file(only.input.shown_path());
     }
     let names = sources.iter().map(shown).collect::<Vec<_>>().join(", ");
     match entry {
@@ -148,11 +151,12 @@ fn no_entry_point(sources: &[Source<'_>], entry: Option<&str>) -> CompileError {
             let message = format!("cannot start with `{}`: none of {names} exports it", shown_name(entry));
             let possible =
                 sources.iter().flat_map(|source| source.module.possible_entries()).collect::<Vec<_>>();
-            CompileError::machine(message).hint(check::possible_entries(entry, &possible))
+            CompileError::machine(message).code(Code::NoEntry).hint(check::possible_entries(entry, &possible))
         }
-        None => CompileError::machine(format!(
-            "none of {names} has an entry point: `_start`, or `main` of type `() -> ()` or `() -> i32`"
-        )),
+        None => {
+            let types = "`_start`, or `main` of type `() -> ()` or `() -> i32`";
+            CompileError::machine(format!("none of {names} has an entry point: {types}")).code(Code::NoEntry)
+        }
     }
 }
 
@@ -178,7 +182,7 @@ fn in_order(sources: Vec<Source<'_>>, executable: Executable) -> Plan<'_> {
 struct Resolver<'p> {
     sources: &'p [Source<'p>],
     native: &'p NativeCode,
-    undefined: Undefined,
+    options: &'p Options,
 }
 
 impl<'p> Resolver<'p> {
@@ -186,7 +190,7 @@ impl<'p> Resolver<'p> {
     fn bindings_of_plugin(self, source: &Source<'_>) -> Vec<Binding> {
         let bind = |import: &Import<'_>| match self.c_function(source, import) {
             Some((symbol, CFunction::Offered(_))) => Binding::C(symbol),
-            _ => Binding::Host,
+            _ => check::wasi_or_host(&source.module, import),
         };
         source.module.imports.iter().map(bind).collect()
     }
@@ -205,8 +209,11 @@ impl<'p> Resolver<'p> {
         }
         match unresolved.is_empty() {
             true => Ok(bindings),
-            false => Err(check::unresolved_imports(&self.sources[at], self.sources.len(), &unresolved)
-                .in_file(input.shown_path())),
+            false => {
+                let (count, environment) = (self.sources.len(), &self.options.environment);
+                let error = check::unresolved_imports(&self.sources[at], count, &unresolved, environment);
+                Err(error.in_file(input.shown_path()))
+            }
         }
     }
 
@@ -214,7 +221,7 @@ impl<'p> Resolver<'p> {
     fn binding(self, at: usize, import: &Import<'_>) -> Result<std::result::Result<Binding, String>> {
         let importer = &self.sources[at];
         let mut others = (0..self.sources.len()).filter(|other| *other != at);
-        if let Some(other) = others.find(|other| self.sources[*other].input.stem == *import.module) {
+        if let Some(other) = others.find(|other| self.sources[*other].binary.name == *import.module) {
             return self.export(importer, import, other).map(Ok);
         }
         if is_wasi_module(import.module) {
@@ -254,15 +261,15 @@ impl<'p> Resolver<'p> {
     fn becomes_stub(self, import: &Import<'_>) -> bool {
         let is_func = matches!(import.ty, ExternType::Func(_));
         let is_wasi = wasi_symbol_prefix(import.module, import.name).is_some();
-        self.undefined == Undefined::Trap && is_func && !is_wasi
+        self.options.undefined == Undefined::Trap && is_func && !is_wasi
     }
 
     fn offers(self, importer: usize, other: usize, import: &Import<'_>) -> bool {
         other != importer && self.sources[other].module.export(import.name).is_some()
     }
 
-    /// The name of the C function for an import, and what there is under it. What a module imports under its own
-    /// name would be called like its own exports.
+    /// The name of the C function for an import, and what there is under it. What a module imports under its
+    /// own name would be called like its own exports.
     fn c_function(self, importer: &Source<'_>, import: &Import<'_>) -> Option<(String, CFunction)> {
         let is_func = matches!(import.ty, ExternType::Func(_));
         let is_own = c_prefix(import.module) == importer.prefix;
@@ -290,7 +297,7 @@ impl<'p> Resolver<'p> {
                 shown(exporter),
                 shown_name(import.name)
             );
-            return Err(with_offers(CompileError::input(message), &exporter.module));
+            return Err(with_offers(CompileError::input(message).code(Code::Import), &exporter.module));
         };
         let given = &exports[position].ty;
         let wanted = TypeIn { ty: &import.ty, ids: &importer.type_ids };
@@ -405,34 +412,8 @@ fn maker_of_memory(sources: &[Source<'_>], bindings: &[Vec<Binding>], binding: &
     None
 }
 
-/// What each import became (`-v`), but for WASI's.
-fn say_bindings(sources: &[Source<'_>], bindings: &[Vec<Binding>], native: &NativeCode, console: &Console) {
-    if !console.is_verbose {
-        return;
-    }
-    for (source, bindings) in sources.iter().zip(bindings) {
-        for (import, binding) in source.module.imports.iter().zip(bindings) {
-            let target = match binding {
-                Binding::Wasi => continue,
-                Binding::Host => "the host".to_owned(),
-                Binding::Undefined => "nothing; a call traps".to_owned(),
-                Binding::Export { module, .. } => {
-                    format!("the export of {}", shown(&sources[module.index()]))
-                }
-                Binding::C(symbol) => {
-                    let file = match native.function(symbol) {
-                        CFunction::Offered(file) | CFunction::Withheld(file, _) => file,
-                        CFunction::Missing => String::new(),
-                    };
-                    format!("the C function `{}` of {file}", shown_name(symbol))
-                }
-            };
-            console.verbose(|| format!("{}: {} is {target}", shown(source), named(import)));
-        }
-    }
-}
-
-fn named(import: &Import<'_>) -> String {
+/// An import as messages name it.
+pub fn named(import: &Import<'_>) -> String {
     format!("{}.{}", shown_name(import.module), shown_name(import.name))
 }
 

@@ -1,10 +1,8 @@
-//! Where in a text a module is invalid. The validator knows an offset in the binary; the text is assembled
+//! Text to binary, and where in a text a module is wrong. The validator knows an offset in the binary; the text is assembled
 //! once more, with DWARF line tables, which lead from there to line and column. Outside of functions the item
 //! of a section at the offset is counted, and so is the field.
 //!
 //! The rule: this is done after an error only, so that nobody pays for it who made none.
-
-use std::path::Path;
 
 use gimli::{ColumnType, DebugLine, DebugLineOffset, LittleEndian};
 use wasmparser::{FromReader, Parser, Payload, SectionLimited};
@@ -14,28 +12,46 @@ use wast::parser::{ParseBuffer, parse};
 use wast::token::Span;
 use wat::GenerateDwarf;
 
-use super::input::{Input, place_of_error};
-use crate::error::CompileError;
+use super::input::ModuleBytes;
+use crate::error::{Code, CompileError, LineColumn, Result, shortened};
 
-/// A place in a text, from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Place {
-    line: u64,
-    column: u64,
+/// Characters of what the assembler says that a message shows.
+const MESSAGE_LIMIT_CHARS: usize = 400;
+
+/// The binary of a module in text form.
+pub fn assemble(text: &str) -> Result<Vec<u8>> {
+    let assembled = ParseBuffer::new(text).and_then(|buffer| parse::<Wat<'_>>(&buffer)?.encode());
+    assembled.map_err(|error| {
+        let (line, column) = error.span().linecol_in(text);
+        let place = LineColumn { line: line as u64 + 1, column: column as u64 + 1 };
+        let message = error.message();
+        let first_line = message.lines().next().unwrap_or_default();
+        let said = CompileError::input(shortened(first_line, MESSAGE_LIMIT_CHARS)).code(Code::TextSyntax);
+        at_place(said, text, place)
+    })
 }
 
 /// Adds line and column and the line itself to an error about a module that was text.
-pub fn add(error: CompileError, input: &Input) -> CompileError {
-    let (Some(text), Some(offset)) = (&input.text, error.offset_bytes()) else { return error };
-    match place_in_function(text, offset as u64).or_else(|| place_of_field(text, &input.bytes, offset as u64))
-    {
-        Some(place) => error.detail(place_of_error(&excerpt(text, place, input.shown_path()))),
+pub fn add(error: CompileError, module: &ModuleBytes) -> CompileError {
+    let (Some(text), Some(offset)) = (&module.text, error.offset_bytes()) else { return error };
+    let offset = offset as u64;
+    match place_in_function(text, offset).or_else(|| place_of_field(text, &module.bytes, offset)) {
+        Some(place) => at_place(error, text, place),
         None => error,
     }
 }
 
+/// `error` at `place`, whose column is counted in bytes still.
+fn at_place(error: CompileError, text: &str, place: LineColumn) -> CompileError {
+    let index = usize::try_from(place.line).unwrap_or(usize::MAX).saturating_sub(1);
+    let line_text = text.lines().nth(index).unwrap_or_default();
+    let before = usize::try_from(place.column).unwrap_or_default().saturating_sub(1).min(line_text.len());
+    let chars_before = line_text.char_indices().filter(|(start, _)| *start < before).count();
+    error.at_line(LineColumn { line: place.line, column: chars_before as u64 + 1 }, line_text)
+}
+
 /// The place of what became the byte at `offset` of the binary, if it is in a function.
-fn place_in_function(text: &str, offset: u64) -> Option<Place> {
+fn place_in_function(text: &str, offset: u64) -> Option<LineColumn> {
     let mut parser = wat::Parser::new();
     parser.generate_dwarf(GenerateDwarf::Lines);
     // Assembled again it is the same up to the code; DWARF comes in sections behind it.
@@ -56,17 +72,17 @@ fn place_in_function(text: &str, offset: u64) -> Option<Place> {
 }
 
 /// The last row of the line table that is not behind `address`.
-fn place_of_address(debug_line: &[u8], address: u64) -> Option<Place> {
+fn place_of_address(debug_line: &[u8], address: u64) -> Option<LineColumn> {
     const ADDRESS_SIZE_BYTES: u8 = 4;
     let debug_line = DebugLine::new(debug_line, LittleEndian);
     let program = debug_line.program(DebugLineOffset(0), ADDRESS_SIZE_BYTES, None, None).ok()?;
     let mut rows = program.rows();
-    let mut best: Option<(u64, Place)> = None;
+    let mut best: Option<(u64, LineColumn)> = None;
     while let Some((_, row)) = rows.next_row().ok()? {
         let (Some(line), ColumnType::Column(column)) = (row.line(), row.column()) else { continue };
         let is_nearer = row.address() <= address && best.is_none_or(|(known, _)| row.address() >= known);
         if is_nearer && !row.end_sequence() {
-            best = Some((row.address(), Place { line: line.get(), column: column.get() }));
+            best = Some((row.address(), LineColumn { line: line.get(), column: column.get() }));
         }
     }
     best.map(|(_, place)| place)
@@ -89,7 +105,7 @@ enum Kind {
 }
 
 /// The place of the field that became the item at `offset` of the `binary`, outside of functions.
-fn place_of_field(text: &str, binary: &[u8], offset: u64) -> Option<Place> {
+fn place_of_field(text: &str, binary: &[u8], offset: u64) -> Option<LineColumn> {
     let (kind, number) = item_at(binary, offset)?;
     let buffer = ParseBuffer::new(text).ok()?;
     let Wat::Module(mut module) = parse::<Wat<'_>>(&buffer).ok()? else { return None };
@@ -98,7 +114,7 @@ fn place_of_field(text: &str, binary: &[u8], offset: u64) -> Option<Place> {
     let ModuleKind::Text(fields) = &module.kind else { return None };
     let (_, span) = fields.iter().filter_map(kind_of_field).filter(|(of, _)| *of == kind).nth(number)?;
     let (line, column) = span.linecol_in(text);
-    Some(Place { line: line as u64 + 1, column: column as u64 + 1 })
+    Some(LineColumn { line: line as u64 + 1, column: column as u64 + 1 })
 }
 
 fn kind_of_field(field: &ModuleField<'_>) -> Option<(Kind, Span)> {
@@ -145,16 +161,6 @@ fn item_at(binary: &[u8], offset: u64) -> Option<(Kind, usize)> {
 fn number_of_item<'a, T: FromReader<'a>>(section: SectionLimited<'a, T>, offset: u64) -> Option<usize> {
     let items = section.into_iter_with_offsets().map_while(|item| item.ok());
     items.take_while(|(start, _)| *start <= offset).count().checked_sub(1)
-}
-
-/// The line as the assembler shows one that it does not understand.
-fn excerpt(text: &str, place: Place, path: &Path) -> String {
-    let Place { line, column } = place;
-    let index = usize::try_from(line).unwrap_or(usize::MAX).saturating_sub(1);
-    let shown = text.lines().nth(index).unwrap_or_default();
-    let indent = " ".repeat(usize::try_from(column).unwrap_or_default().saturating_sub(1).min(shown.len()));
-    let path = path.display();
-    format!("     --> {path}:{line}:{column}\n      |\n{line:>5} | {shown}\n      | {indent}^")
 }
 
 #[cfg(test)]

@@ -9,11 +9,13 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use crate::error::{CompileError, Result};
 
 /// A temporary directory and files elsewhere, removed by [`TempFiles::remove`] at the latest.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct TempFiles(Arc<Mutex<Paths>>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Paths {
+    /// Where the directory is made.
+    parent: PathBuf,
     directory: Option<tempfile::TempDir>,
     files: Vec<PathBuf>,
     /// Leader of the process group that writes to them: the linker.
@@ -24,15 +26,21 @@ struct Paths {
 const KILL_TIME: Duration = Duration::from_secs(2);
 
 impl TempFiles {
+    /// None yet; the directory will be made in `parent`.
+    pub fn new(parent: PathBuf) -> Self {
+        Self(Arc::new(Mutex::new(Paths { parent, directory: None, files: Vec::new(), writers: None })))
+    }
+
     /// The run's directory, made when first asked for.
     pub fn directory(&self) -> Result<PathBuf> {
         let mut paths = self.lock();
         if let Some(directory) = &paths.directory {
             return Ok(directory.path().to_owned());
         }
-        let directory = tempfile::Builder::new().prefix("wasm2native-").tempdir().map_err(|error| {
-            CompileError::cannot_temporarily("make a directory in", &std::env::temp_dir(), &error)
-        })?;
+        let directory =
+            tempfile::Builder::new().prefix("wasm2native-").tempdir_in(&paths.parent).map_err(|error| {
+                CompileError::cannot_temporarily("make a directory in", &paths.parent, &error)
+            })?;
         let path = directory.path().to_owned();
         paths.directory = Some(directory);
         Ok(path)

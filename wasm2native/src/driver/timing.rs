@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::time::{ClockId, clock_gettime};
 
-use super::console::Console;
+use crate::options::ReportOptions;
 
 /// A phase of the pipeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,24 +35,35 @@ const PHASES: [(Phase, &str); 7] = [
     (Phase::Link, "link"),
 ];
 
+/// What a phase has cost.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PhaseCost {
+    /// What is done in it.
+    pub name: &'static str,
+    /// Processor time of all threads; of the linker, which is a process of its own, the time that it took.
+    pub seconds: f64,
+    /// Most memory that this process had used by its end.
+    pub peak_kib: u64,
+}
+
 /// Time and memory per phase.
 #[derive(Debug, Default)]
 pub struct Timing {
-    is_shown: bool,
+    is_counted: bool,
     nanoseconds: [AtomicU64; PHASES.len()],
     /// Most memory that was in use by the end of the phase, in KiB.
     peak_kib: [AtomicU64; PHASES.len()],
 }
 
 impl Timing {
-    /// Counts, if `console` is to show the counts.
-    pub fn new(console: &Console) -> Self {
-        Self { is_shown: console.shows_times(), ..Self::default() }
+    /// Counts, if anybody wants the counts.
+    pub fn new(reports: ReportOptions) -> Self {
+        Self { is_counted: reports.costs, ..Self::default() }
     }
 
     /// Runs `work` on the account of `phase`.
     pub fn measure<T>(&self, phase: Phase, work: impl FnOnce() -> T) -> T {
-        if !self.is_shown {
+        if !self.is_counted {
             return work();
         }
         // The linker works while we wait.
@@ -68,14 +79,15 @@ impl Timing {
         result
     }
 
-    /// One line per phase.
-    pub fn table(&self) -> String {
-        let lines = PHASES.iter().map(|(phase, name)| {
-            let seconds = self.nanoseconds[*phase as usize].load(Ordering::Relaxed) as f64 / 1e9;
-            let mebibytes = self.peak_kib[*phase as usize].load(Ordering::Relaxed) / 1024;
-            format!("{seconds:9.3} s {mebibytes:6} MiB  {name}")
-        });
-        lines.collect::<Vec<_>>().join("\n")
+    /// What each phase has cost so far; nothing if it was not counted.
+    pub fn costs(&self) -> Vec<PhaseCost> {
+        let phases = PHASES.iter().filter(|_| self.is_counted);
+        let cost = |(phase, name): &(Phase, &'static str)| PhaseCost {
+            name,
+            seconds: self.nanoseconds[*phase as usize].load(Ordering::Relaxed) as f64 / 1e9,
+            peak_kib: self.peak_kib[*phase as usize].load(Ordering::Relaxed),
+        };
+        phases.map(cost).collect()
     }
 }
 

@@ -103,8 +103,8 @@ pub fn emit_data_loop<'c>(
     Ok(())
 }
 
-/// The functions that copy single segments, one for each memory. What copies a segment is long, with its checks;
-/// a module may have a hundred thousand whose offsets are not constants.
+/// The functions that copy single segments, one for each memory. What copies a segment is long, with its
+/// checks; a module may have a hundred thousand whose offsets are not constants.
 #[derive(Default)]
 pub struct DataCopiers<'c>(BTreeMap<MemoryIndex, FunctionValue<'c>>);
 

@@ -1,4 +1,5 @@
-//! The module descriptor: what the runtime and hosts learn about a compiled module. See `rt/abi/src/descriptor.rs`.
+//! The module descriptor: what the runtime and hosts learn about a compiled module. See
+//! `rt/abi/src/descriptor.rs`.
 
 use inkwell::GlobalVisibility;
 use inkwell::module::Linkage;
@@ -48,6 +49,7 @@ pub fn emit_descriptor<'c>(
         .u32(offset_of!(Descriptor, abi_version), ABI_VERSION)
         .u32(offset_of!(Descriptor, flags), flags)
         .pointer(offset_of!(Descriptor, api), api.as_pointer_value())
+        .pointer(offset_of!(Descriptor, wasi), wasi_api(env, settings))
         .slice(offset_of!(Descriptor, name), byte_slice(env, "name", module.name.as_bytes()))
         .u32(offset_of!(Descriptor, instance_size), env.layout.size_bytes())
         .u32(offset_of!(Descriptor, type_ids_offset), env.layout.type_ids())
@@ -75,6 +77,16 @@ pub fn emit_descriptor<'c>(
     Ok(descriptor)
 }
 
+/// What the host of a plugin makes WASI contexts with; null where there is no use for any.
+fn wasi_api<'c>(env: &ModuleEnv<'c, '_>, settings: &EmitSettings<'_>) -> PointerValue<'c> {
+    if !matches!(settings.role, Role::Plugin) || !settings.bindings.contains(&Binding::Wasi) {
+        return env.types.ptr.const_null();
+    }
+    let api = env.llvm.add_global(env.types.i8, None, symbol::WASI_API);
+    api.set_visibility(GlobalVisibility::Hidden);
+    api.as_pointer_value()
+}
+
 /// The name under which a plugin with one module can be found without knowing the module's.
 fn emit_alias<'c>(env: &ModuleEnv<'c, '_>, descriptor: GlobalValue<'c>) {
     use inkwell::types::AnyType;
@@ -95,8 +107,8 @@ fn emit_alias<'c>(env: &ModuleEnv<'c, '_>, descriptor: GlobalValue<'c>) {
 
 fn func_types<'c>(env: &ModuleEnv<'c, '_>) -> Result<ConstSlice<'c>> {
     type Descriptor = FuncTypeDescriptor<Word>;
-    // A host calls functions that can be referenced, and is called as an import. Types of neither kind need no
-    // adapters, of which a module may have any number.
+    // A host calls functions that can be referenced, and is called as an import. Types of neither kind need
+    // no adapters, of which a module may have any number.
     let of_funcs = |is_imported: bool| -> BTreeSet<TypeIndex> {
         let funcs = env.layout.func_refs().filter(|(func, _)| env.module.is_imported(*func) == is_imported);
         funcs.map(|(func, _)| env.module.funcs[func.index()].ty).collect()
@@ -200,7 +212,8 @@ fn imports<'c>(env: &ModuleEnv<'c, '_>, settings: &EmitSettings<'_>) -> Result<C
     Ok(struct_slice(env, "imports", &elements))
 }
 
-/// The callback that is linked in for an import of `module`. The driver has checked that there is the function.
+/// The callback that is linked in for an import of `module`. The driver has checked that there is the
+/// function.
 pub(super) fn linked_callback<'c>(
     env: &ModuleEnv<'c, '_>,
     module: &Module<'_>,

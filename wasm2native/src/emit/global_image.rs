@@ -1,7 +1,7 @@
 //! The initial values of many globals, as data that is copied into the instance.
 //!
-//! The rule: only values that are plain constants are in the image; the others are zero there, and `initialize`
-//! stores them after it has copied the image.
+//! The rule: only values that are plain constants are in the image; the others are zero there, and
+//! `initialize` stores them after it has copied the image.
 
 use super::constant::private_constant;
 use crate::env::ModuleEnv;

@@ -1,4 +1,5 @@
-//! `initialize(instance)`: what instantiation runs. spec: exec/modules, instantiation, steps after allocation.
+//! `initialize(instance)`: what instantiation runs. spec: exec/modules, instantiation, steps after
+//! allocation.
 
 use inkwell::module::Linkage;
 use inkwell::values::{BasicValueEnum, FunctionValue, IntValue};
@@ -31,7 +32,7 @@ pub fn emit_initialize<'c>(env: &ModuleEnv<'c, '_>) -> Result<FunctionValue<'c>>
     initializer.emit_active_elements()?;
     initializer.emit_active_data()?;
     if let Some(start) = env.module.start {
-        initializer.translator.stand_at(0);
+        initializer.translator.set_module_offset(0);
         initializer.translator.build_call(start, &[])?;
     }
     initializer.translator.builder.build_return(None)?;
@@ -39,7 +40,8 @@ pub fn emit_initialize<'c>(env: &ModuleEnv<'c, '_>) -> Result<FunctionValue<'c>>
     Ok(function)
 }
 
-/// What runs once gains nothing from being optimised; a block of a hundred thousand stores takes LLVM minutes.
+/// What runs once gains nothing from being optimised; a block of a hundred thousand stores takes LLVM
+/// minutes.
 fn leave_alone_if_long<'c>(env: &ModuleEnv<'c, '_>, function: FunctionValue<'c>) {
     let blocks = function.get_basic_block_iter();
     let is_long = blocks.flat_map(|block| block.get_instructions()).nth(MAX_OPTIMISED_INSTRUCTIONS).is_some();
@@ -100,7 +102,7 @@ impl<'c> Initializer<'c, '_> {
     fn emit_active_elements(&mut self) -> Result<()> {
         for (number, segment) in self.env.module.elements.iter().enumerate() {
             let index = ElementIndex(number as u32);
-            self.translator.stand_at(segment.module_offset);
+            self.translator.set_module_offset(segment.module_offset);
             match &segment.mode {
                 SegmentMode::Passive => continue,
                 SegmentMode::Declared => {}
@@ -124,7 +126,7 @@ impl<'c> Initializer<'c, '_> {
         for run in runs {
             match run {
                 DataRun::Loop(memory, segments) => {
-                    self.translator.stand_at(self.env.module.data[segments.start].module_offset);
+                    self.translator.set_module_offset(self.env.module.data[segments.start].module_offset);
                     emit_data_loop(self.env, &mut self.translator, memory, segments)?;
                 }
                 DataRun::Single(number) => self.emit_data_segment(number, copiers.as_mut())?,
@@ -137,12 +139,12 @@ impl<'c> Initializer<'c, '_> {
         let segment = &self.env.module.data[number];
         let SegmentMode::Active { index: memory, offset } = &segment.mode else { return Ok(()) };
         if let Some(copiers) = copiers {
-            self.translator.stand_at(segment.module_offset);
+            self.translator.set_module_offset(segment.module_offset);
             let start = self.evaluate_offset(offset)?;
             return copiers.call(self.env, &self.translator, *memory, number, start);
         }
         let index = DataIndex(number as u32);
-        self.translator.stand_at(segment.module_offset);
+        self.translator.set_module_offset(segment.module_offset);
         let start = self.evaluate_offset(offset)?;
         let i64 = self.env.types.i64;
         let length = i64.const_int(segment.bytes.len() as u64, false);

@@ -46,7 +46,7 @@ pub struct Unit {
 /// What all units of a module are made with.
 #[derive(Clone, Copy, Debug)]
 pub struct EmitSettings<'a> {
-    /// How code is made.
+    /// What the command line says about code: optimisation, bounds checks, precision of traps.
     pub code: &'a CodeOptions,
     /// What the module becomes.
     pub role: Role<'a>,
@@ -90,14 +90,13 @@ pub fn partition(module: &Module<'_>, opt_level: OptLevel) -> Vec<Unit> {
     units
 }
 
-/// Translates one unit. Nothing is optimised yet, but locals are registers: `promote_locals` makes them so.
+/// Translates one unit. Nothing is optimised yet, and locals are in memory.
 pub fn emit_unit<'c>(
     context: &'c Context,
     module: &Module<'_>,
     settings: &EmitSettings<'_>,
     unit: &Unit,
     machine: &TargetMachine,
-    promote_locals: impl FnOnce(&LlvmModule<'c>),
 ) -> Result<LlvmModule<'c>> {
     let part = match unit.index {
         0 if settings.single_unit => Part::Whole,
@@ -117,7 +116,6 @@ pub fn emit_unit<'c>(
     if let Some(debug) = &env.debug {
         debug.finish();
     }
-    promote_locals(&env.llvm);
     if cfg!(debug_assertions) || settings.code.keep_ir_names {
         env.llvm
             .verify()

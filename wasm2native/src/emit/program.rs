@@ -28,9 +28,9 @@ pub enum Binding {
     Undefined,
     /// An export of another module of the program.
     Export {
-        /// The other module.
+        /// The module that exports it.
         module: ModuleIndex,
-        /// Which of its exports.
+        /// The number of the export there.
         export: ExportIndex,
     },
 }

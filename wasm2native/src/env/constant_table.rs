@@ -27,7 +27,7 @@ pub enum Column {
 }
 
 impl Column {
-    /// All of them.
+    /// In the order in which their arrays are emitted.
     pub const ALL: [Self; 3] = [Self::Code, Self::Type, Self::FuncRef];
 
     fn name(self) -> &'static str {

@@ -24,7 +24,7 @@ pub fn call_intrinsic<'c>(
 }
 
 /// Calls an intrinsic that is overloaded on the type of its first argument, and takes its result.
-pub fn call_unary_like<'c>(
+pub fn call_overloaded<'c>(
     env: &ModuleEnv<'c, '_>,
     builder: &Builder<'c>,
     name: &'static str,

@@ -36,11 +36,11 @@ pub struct ModuleEnv<'c, 'm> {
     pub layout: InstanceLayout,
     /// LLVM types.
     pub types: Types<'c>,
-    /// Alias classes.
+    /// The alias class that each load and store is marked with.
     pub alias: AliasMetadata<'c>,
-    /// Symbol names.
+    /// What each part of the module is called in its object.
     pub symbols: Symbols,
-    /// How code is made.
+    /// What the command line says about code: optimisation, bounds checks, precision of traps.
     pub options: &'m CodeOptions,
     /// Debug information, unless there is to be none.
     pub debug: Option<DebugContext<'c>>,
@@ -59,7 +59,7 @@ pub struct ModuleEnv<'c, 'm> {
 pub struct EnvSettings<'m> {
     /// The Wasm module.
     pub module: &'m Module<'m>,
-    /// How code is made.
+    /// What the command line says about code: optimisation, bounds checks, precision of traps.
     pub options: &'m CodeOptions,
     /// Prefix of all symbols.
     pub prefix: &'m str,
@@ -71,11 +71,11 @@ pub struct EnvSettings<'m> {
 /// hidden symbols.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// All of it.
+    /// The only one: its functions are internal.
     Whole,
     /// Some of its functions, and all that is there once.
     First,
-    /// More of its functions.
+    /// Further functions, and nothing else.
     Further,
 }
 
@@ -141,8 +141,8 @@ impl<'c, 'm> ModuleEnv<'c, 'm> {
         })
     }
 
-    /// The symbol of something that each LLVM module of a Wasm module has for itself. It has the unit's number,
-    /// since what is internal becomes visible where the code of a unit is generated in parts.
+    /// The symbol of something that each LLVM module of a Wasm module has for itself. It has the unit's
+    /// number, since what is internal becomes visible where the code of a unit is generated in parts.
     pub fn unit_symbol(&self, name: &str) -> String {
         format!("{}{INTERNAL_SEPARATOR}{name}", self.llvm.get_name().to_string_lossy())
     }
@@ -181,8 +181,8 @@ impl<'c, 'm> ModuleEnv<'c, 'm> {
         }
     }
 
-    /// Says that parameter `index` of `func` is an instance, which is always readable. What is fixed in it can
-    /// then be loaded before a loop, also where the loop needs it only behind a check.
+    /// Says that parameter `index` of `func` is an instance, which is always readable. What is fixed in it
+    /// can then be loaded before a loop, also where the loop needs it only behind a check.
     pub fn mark_instance_param(&self, func: FunctionValue<'c>, index: u32) {
         let valued = |name: &str, value: u64| {
             self.context.create_enum_attribute(Attribute::get_named_enum_kind_id(name), value)

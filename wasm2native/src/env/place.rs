@@ -22,7 +22,7 @@ pub enum Place<'c> {
 /// Whether what is loaded can change after instantiation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mutability {
-    /// It can.
+    /// It can: a global that is assigned, the length of a memory that grows.
     Variable,
     /// It cannot: the optimiser may load it once and keep it.
     Constant,

@@ -1,6 +1,6 @@
-//! Symbol names of a compiled module. Those inside of the output start with the module's prefix, so that modules
-//! can be linked together. Those that others can see start with `w2n_`, whatever the guest is called and exports:
-//! no library has such names, so nothing of a guest stands in for a function of the host.
+//! Symbol names of a compiled module. Those inside of the output start with the module's prefix, so that
+//! modules can be linked together. Those that others can see start with `w2n_`, whatever the guest is called
+//! and exports: no library has such names, so nothing of a guest stands in for a function of the host.
 
 use crate::wasm::FuncIndex;
 use w2n_abi::symbol::{self, EXPORT_SEPARATOR, INTERNAL_SEPARATOR, NAMESPACE};

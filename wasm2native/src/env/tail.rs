@@ -1,4 +1,5 @@
-//! The tail convention: how functions that make tail calls are called, so that the caller's frame can go first.
+//! The tail convention: how functions that make tail calls are called, so that the caller's frame can go
+//! first.
 //!
 //! The rule: nothing is passed on the stack, so whatever calls whatever, no frame has to change its size.
 //! Arguments beyond the registers lie in the caller's instance, and the callee takes them out before it

@@ -20,9 +20,9 @@ pub const WASM_CALL_CONVENTION: u32 = TARGET.calls.ordinary;
 /// The LLVM types we use, looked up once.
 #[derive(Clone, Copy, Debug)]
 pub struct Types<'c> {
-    /// Conditions.
+    /// What comparisons answer and branches take.
     pub i1: IntType<'c>,
-    /// Bytes.
+    /// For 8-bit accesses, and to count offsets in bytes.
     pub i8: IntType<'c>,
     /// For 16-bit accesses.
     pub i16: IntType<'c>,

@@ -10,7 +10,7 @@ use inkwell::values::{BasicValue, InstructionValue, IntValue, PointerValue};
 
 use super::func::FuncTranslator;
 use crate::env::alias::AliasClass;
-use crate::env::intrinsic::call_unary_like;
+use crate::env::intrinsic::call_overloaded;
 use crate::env::layout::Word;
 use crate::env::place::{Mutability, Place};
 use crate::error::Result;
@@ -166,7 +166,7 @@ impl<'c> FuncTranslator<'c, '_> {
         right: IntValue<'c>,
     ) -> Result<IntValue<'c>> {
         let operands = [left.into(), right.into()];
-        Ok(call_unary_like(self.env, &self.builder, intrinsic, &operands)?.into_int_value())
+        Ok(call_overloaded(self.env, &self.builder, intrinsic, &operands)?.into_int_value())
     }
 
     /// Bytes of a memory now.

@@ -1,5 +1,5 @@
-//! Calls through constant tables: what is called depends on the index alone, so nothing of the table is loaded
-//! and the callee gets the caller's instance.
+//! Calls through constant tables: what is called depends on the index alone, so nothing of the table is
+//! loaded and the callee gets the caller's instance.
 //!
 //! The rule: they trap with the same codes as calls through other tables. Where the functions of a type stand
 //! next to each other the index says all, and where there is just one it is called by name.
@@ -97,8 +97,8 @@ impl<'c> FuncTranslator<'c, '_> {
         Ok(())
     }
 
-    /// `(instance, index)` to the code of the trap, where there is no function of the wanted type. Made at its
-    /// first use. Out of line: what the check has found out need not stay in registers for it.
+    /// `(instance, index)` to the code of the trap, where there is no function of the wanted type. Made at
+    /// its first use. Out of line: what the check has found out need not stay in registers for it.
     fn reason_not_callable(&self, table: TableIndex) -> Result<FunctionValue<'c>> {
         let env = self.env;
         let name = env.unit_symbol(&format!("table{}.reason", table.0));

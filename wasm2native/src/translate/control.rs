@@ -1,4 +1,5 @@
-//! Structured control: block, loop, if, br, br_if, br_on_null, br_table, return, end. spec: exec/instructions, control instructions.
+//! Structured control: block, loop, if, br, br_if, br_on_null, br_table, return, end. spec:
+//! exec/instructions, control instructions.
 
 use std::collections::HashMap;
 
@@ -106,7 +107,8 @@ impl<'c> FuncTranslator<'c, '_> {
             return Ok(());
         }
         if let Some(last) = self.function.get_last_basic_block().filter(|last| *last != frame.end) {
-            // Blocks in the order of the source are easier to read. It cannot fail for blocks of one function.
+            // Blocks in the order of the source are easier to read. It cannot fail for blocks of one
+            // function.
             let _ = frame.end.move_after(last);
         }
         self.builder.position_at_end(frame.end);
@@ -200,8 +202,8 @@ impl<'c> FuncTranslator<'c, '_> {
         Ok(())
     }
 
-    /// Where one of `count` cases of a switch in block `from` goes. LLVM wants an entry in each phi per edge, so
-    /// each case records its own branch; where these would be many, a block between, one per target, does.
+    /// Where one of `count` cases of a switch in block `from` goes. LLVM wants an entry in each phi per edge,
+    /// so each case records its own branch; where these would be many, a block between, one per target, does.
     fn switch_target(
         &mut self,
         depth: u32,

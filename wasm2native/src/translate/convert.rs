@@ -58,7 +58,8 @@ impl<'c> FuncTranslator<'c, '_> {
         let (lowest, predicate, beyond) = match signedness {
             // Exclusive: what lies between -1 and 0 truncates to 0.
             Signedness::Unsigned => (-1.0, FloatPredicate::OGT, 2f64.powi(bits)),
-            // An f64 has numbers between -2^31 - 1 and -2^31, which fit; the others have none below -2^(bits-1).
+            // An f64 has numbers between -2^31 - 1 and -2^31, which fit; the others have none below
+            // -2^(bits-1).
             Signedness::Signed if bits == 32 && self.is_f64(ty) => {
                 (-2f64.powi(31) - 1.0, FloatPredicate::OGT, 2f64.powi(31))
             }

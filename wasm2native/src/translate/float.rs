@@ -10,7 +10,7 @@ use inkwell::values::{BasicValue, BasicValueEnum, FloatMathValue, FloatValue};
 
 use super::func::FuncTranslator;
 use super::known::{Known, is_identity};
-use crate::env::intrinsic::call_unary_like;
+use crate::env::intrinsic::call_overloaded;
 use crate::error::{CompileError, Result};
 
 /// A builder method on two floats, such as `Builder::build_float_add`.
@@ -70,7 +70,7 @@ impl<'c> FuncTranslator<'c, '_> {
         T: FloatMathValue<'c> + TryFrom<BasicValueEnum<'c>>,
     {
         let one = one.as_basic_value_enum();
-        let opaque = call_unary_like(self.env, &self.builder, "llvm.arithmetic.fence", &[one])?;
+        let opaque = call_overloaded(self.env, &self.builder, "llvm.arithmetic.fence", &[one])?;
         let opaque = T::try_from(opaque).map_err(|_| CompileError::internal("a fence changed a type"))?;
         Ok(self.builder.build_float_mul(operand, opaque, "quiet")?)
     }
@@ -89,7 +89,7 @@ impl<'c> FuncTranslator<'c, '_> {
             Extreme::Minimum => "llvm.minimum",
             Extreme::Maximum => "llvm.maximum",
         };
-        let chosen = call_unary_like(self.env, &self.builder, intrinsic, &[left.into(), right.into()])?;
+        let chosen = call_overloaded(self.env, &self.builder, intrinsic, &[left.into(), right.into()])?;
         let has_nan = self.builder.build_float_compare(FloatPredicate::UNO, left, right, "has_nan")?;
         let nan = self.builder.build_float_add(left, right, "nan")?;
         let result = self.builder.build_select(has_nan, nan.as_basic_value_enum(), chosen, "extreme")?;
@@ -100,7 +100,7 @@ impl<'c> FuncTranslator<'c, '_> {
     /// `abs`, `sqrt` and the rounding operators: an intrinsic on one float.
     pub(super) fn float_unary(&mut self, intrinsic: &'static str) -> Result<()> {
         let operand = self.pop();
-        let result = call_unary_like(self.env, &self.builder, intrinsic, &[operand])?;
+        let result = call_overloaded(self.env, &self.builder, intrinsic, &[operand])?;
         self.push(result);
         Ok(())
     }
@@ -110,7 +110,7 @@ impl<'c> FuncTranslator<'c, '_> {
     pub(super) fn float_round(&mut self, intrinsic: &'static str) -> Result<()> {
         let operand = self.pop_float();
         let quiet = self.quieted(operand)?;
-        let rounded = call_unary_like(self.env, &self.builder, intrinsic, &[quiet.into()])?;
+        let rounded = call_overloaded(self.env, &self.builder, intrinsic, &[quiet.into()])?;
         self.push(rounded);
         Ok(())
     }
@@ -125,7 +125,7 @@ impl<'c> FuncTranslator<'c, '_> {
     pub(super) fn float_copysign(&mut self) -> Result<()> {
         let (magnitude, sign) = self.pop_float_pair();
         let result =
-            call_unary_like(self.env, &self.builder, "llvm.copysign", &[magnitude.into(), sign.into()])?;
+            call_overloaded(self.env, &self.builder, "llvm.copysign", &[magnitude.into(), sign.into()])?;
         self.push(result);
         Ok(())
     }

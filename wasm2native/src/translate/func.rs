@@ -16,13 +16,13 @@ use w2n_abi::ValueType;
 
 /// What is translated and how far we are.
 pub struct FuncTranslator<'c, 'e> {
-    /// The surroundings.
+    /// What the body may look up: types, layout, symbols of the module.
     pub env: &'e ModuleEnv<'c, 'e>,
     /// Where the next instruction goes.
     pub builder: Builder<'c>,
     /// The function being made.
     pub function: FunctionValue<'c>,
-    /// The hidden first parameter.
+    /// The instance that runs the function: its hidden first parameter.
     pub instance: PointerValue<'c>,
     /// Locals are allocas in the entry block; LLVM makes registers of them. INV-5.
     pub(super) locals: Vec<Local<'c>>,
@@ -105,7 +105,7 @@ impl<'c, 'e> FuncTranslator<'c, 'e> {
     }
 
     /// Says that what follows comes from byte `offset` of the module.
-    pub fn stand_at(&mut self, offset: u32) {
+    pub fn set_module_offset(&mut self, offset: u32) {
         self.offset_bytes = offset;
     }
 

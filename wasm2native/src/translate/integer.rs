@@ -10,7 +10,7 @@ use inkwell::values::IntValue;
 use super::func::FuncTranslator;
 use super::memory::{Signedness, Width};
 use crate::env::intrinsic::call_intrinsic;
-use crate::env::intrinsic::call_unary_like;
+use crate::env::intrinsic::call_overloaded;
 use crate::error::Result;
 use w2n_abi::TrapCode;
 
@@ -86,7 +86,7 @@ impl<'c> FuncTranslator<'c, '_> {
     pub(super) fn int_rotate(&mut self, intrinsic: &'static str) -> Result<()> {
         let (value, amount) = self.pop_int_pair();
         let arguments = [value.into(), value.into(), amount.into()];
-        let rotated = call_unary_like(self.env, &self.builder, intrinsic, &arguments)?;
+        let rotated = call_overloaded(self.env, &self.builder, intrinsic, &arguments)?;
         self.push(rotated);
         Ok(())
     }
@@ -104,7 +104,7 @@ impl<'c> FuncTranslator<'c, '_> {
 
     pub(super) fn int_popcnt(&mut self) -> Result<()> {
         let operand = self.pop();
-        let count = call_unary_like(self.env, &self.builder, "llvm.ctpop", &[operand])?;
+        let count = call_overloaded(self.env, &self.builder, "llvm.ctpop", &[operand])?;
         self.push(count);
         Ok(())
     }
@@ -161,7 +161,8 @@ impl<'c> FuncTranslator<'c, '_> {
         self.trap_if(overflows, TrapCode::IntegerOverflow)
     }
 
-    /// `srem INT_MIN, -1` is undefined in LLVM; in Wasm it is 0, as the remainder by -1 always is: so is that by 1.
+    /// `srem INT_MIN, -1` is undefined in LLVM; in Wasm it is 0, as the remainder by -1 always is: so is that
+    /// by 1.
     fn signed_remainder(&mut self, dividend: IntValue<'c>, divisor: IntValue<'c>) -> Result<IntValue<'c>> {
         let ty = divisor.get_type();
         let is_minus_one =

@@ -1,8 +1,8 @@
 //! What is known of a value while code is made: the one place that asks LLVM which constant a value is.
 //!
-//! The rule: a constant need not be a plain number. A lane of a constant vector, or a reinterpretation of one,
-//! may be an expression that LLVM works out later, and after a trap that is certain it is poison. Questions about
-//! numbers that are put to such a constant end the process.
+//! The rule: a constant need not be a plain number. A lane of a constant vector, or a reinterpretation of
+//! one, may be an expression that LLVM works out later, and after a trap that is certain it is poison.
+//! Questions about numbers that are put to such a constant end the process.
 
 use inkwell::types::{AsTypeRef, VectorType};
 use inkwell::values::{AsValueRef, BasicValue, VectorValue};
@@ -20,7 +20,7 @@ const MAX_BITS: u32 = u64::BITS;
 /// What a value is known to be.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Known {
-    /// This float.
+    /// This number, of a float type.
     Number(f64),
     /// These bits of an integer.
     Bits(u64),
@@ -50,8 +50,8 @@ impl Known {
     }
 
     fn of_ref(value: LLVMValueRef) -> Self {
-        // SAFETY: `value` belongs to the module being made. Each question is put to the kind of constant that it
-        // is about, which the line before it has found out.
+        // SAFETY: `value` belongs to the module being made. Each question is put to the kind of constant that
+        // it is about, which the line before it has found out.
         unsafe {
             if LLVMIsConstant(value) == 0 || LLVMIsUndef(value) != 0 {
                 return Self::Nothing;

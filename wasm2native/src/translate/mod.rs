@@ -1,7 +1,8 @@
 //! One function body to LLVM IR. [`operator`] is the table of all operators, with that of vector
 //! operators in [`simd`]; each family has its file.
 //!
-//! INV-4: while reachable, the builder stands in an unterminated block; while unreachable, nothing is emitted.
+//! INV-4: while reachable, the builder stands in an unterminated block; while unreachable, nothing is
+//! emitted.
 
 mod address;
 mod bulk;

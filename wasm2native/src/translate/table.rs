@@ -1,6 +1,6 @@
 //! table.get, set, size, grow, fill, copy, init and elem.drop. spec: exec/instructions, table instructions.
 //!
-//! The runtime's half is `rt/src/table.rs`.
+//! The runtime's half is `rt/src/builtins.rs`.
 
 use inkwell::IntPredicate;
 use inkwell::values::{BasicMetadataValueEnum, BasicValueEnum, IntValue, PointerValue};

@@ -46,8 +46,8 @@ impl<'c> FuncTranslator<'c, '_> {
         Ok(())
     }
 
-    /// Compilers put an `unreachable` behind a call that does not come back, such as `abort`. Merged with equal
-    /// calls, of functions that were inlined, it would not tell where it was made.
+    /// Compilers put an `unreachable` behind a call that does not come back, such as `abort`. Merged with
+    /// equal calls, of functions that were inlined, it would not tell where it was made.
     fn keep_call_before_unreachable(&self) {
         let last = self.current_block().get_last_instruction();
         if let Some(Ok(call)) = last.map(CallSiteValue::try_from) {

@@ -15,7 +15,7 @@ use super::index::FuncIndex;
 pub enum BranchHint {
     /// That it holds: the branch is taken, or the first arm of the `if`.
     Likely,
-    /// That it does not.
+    /// That it does not hold: the branch falls through, or the `else` arm runs.
     Unlikely,
 }
 

@@ -1,7 +1,8 @@
 //! Tables whose content never changes, so that calls through them need not look at the table itself.
 //!
 //! The rule: a table counts as constant only if nothing but its active segments can write it, and if all of
-//! them are copied before any code of the module runs. Everything that speaks against it is in [`constant_tables`].
+//! them are copied before any code of the module runs. Everything that speaks against it is in
+//! [`constant_tables`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -26,7 +27,7 @@ pub struct ConstantTable {
 pub struct Callees {
     /// From the first to the last.
     pub positions: Range<u32>,
-    /// How many there are.
+    /// Elements of this type, which may lie apart between the first and the last.
     count: u32,
     /// Their function, if it is the same in all.
     pub only: Option<FuncIndex>,

@@ -44,7 +44,7 @@ const WITHOUT_GC: &str = "rebuild with a toolchain that brings its own garbage c
 const WITHOUT_EXPERIMENTS: &str = "rebuild without this experimental proposal, which some option of the toolchain \
                                    has asked for (binaryen: `-all`, `--enable-…`)";
 
-/// Tried in this order.
+/// What is refused by name. A proposal that others build on stands before them.
 const PROPOSALS: &[Proposal] = &[
     proposal(WasmFeatures::THREADS, "threads", WITHOUT_THREADS),
     proposal(WasmFeatures::EXCEPTIONS, "exception-handling", WITHOUT_EXCEPTIONS),

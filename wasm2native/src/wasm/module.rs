@@ -121,9 +121,9 @@ pub enum ExternType {
 /// Size limits, in elements or pages.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// At creation.
+    /// The size at instantiation.
     pub min: u64,
-    /// Ever.
+    /// What it may grow to; none is no limit but that of the index type.
     pub max: Option<u64>,
 }
 
@@ -158,7 +158,7 @@ pub struct TableType {
     pub address: AddressType,
     /// Type of its elements, `FuncRef` or `ExternRef`.
     pub element: ValueType,
-    /// Which of these.
+    /// Which references of that type it takes.
     pub refinement: Refinement,
     /// In elements.
     pub limits: Limits,
@@ -227,7 +227,7 @@ pub enum SegmentMode<I> {
     Active {
         /// Table or memory.
         index: I,
-        /// Where to.
+        /// The element or byte where the first one goes.
         offset: ConstExpr,
     },
     /// By `table.init` or `memory.init`.
@@ -331,11 +331,6 @@ impl<'a> Module<'a> {
         self.tail_callers.contains(&func)
     }
 
-    /// Place among the defined functions; `None` for imports.
-    pub fn defined_index(&self, func: FuncIndex) -> Option<DefinedFuncIndex> {
-        func.0.checked_sub(self.imported_func_count).map(DefinedFuncIndex)
-    }
-
     /// Index in the function index space of a defined function.
     pub fn func_index(&self, defined: DefinedFuncIndex) -> FuncIndex {
         FuncIndex(self.imported_func_count + defined.0)
@@ -356,8 +351,8 @@ impl<'a> Module<'a> {
         self.exports.iter().find(|export| export.name == name)
     }
 
-    /// The export an executable starts with: `chosen` of type `() -> ()` or `() -> i32`; without a choice `_start`
-    /// of type `() -> ()`, else `main` of type `() -> ()` or `() -> i32`.
+    /// The export an executable starts with: `chosen` of type `() -> ()` or `() -> i32`; without a choice
+    /// `_start` of type `() -> ()`, else `main` of type `() -> ()` or `() -> i32`.
     pub fn entry_point(&self, chosen: Option<&str>) -> Option<&Export<'a>> {
         let with_results = |name: &str, allowed: &[&[ValueType]]| {
             self.export(name).filter(|export| match export.ty {

@@ -15,7 +15,7 @@ const OUTLINE_SECTIONS: [u8; 9] = [1, 2, 3, 4, 5, 6, 7, 8, 13];
 /// Section that says how many functions are defined.
 const FUNC_SECTION: u8 = 3;
 
-/// Section of bodies.
+/// Section with a body for each of them.
 const CODE_SECTION: u8 = 10;
 
 /// A body with its size: no locals, `unreachable`, `end`.
@@ -54,7 +54,7 @@ pub fn module_of_outline(outline: &[u8]) -> Result<Vec<u8>> {
 
 struct Section<'a> {
     id: u8,
-    /// With id and size.
+    /// Its bytes with the id and the size in front of its content.
     all: &'a [u8],
     content: &'a [u8],
 }
@@ -77,7 +77,7 @@ fn sections(bytes: &[u8], start: usize) -> Option<Vec<Section<'_>>> {
 fn read_u32(bytes: &[u8]) -> Option<(u32, usize)> {
     let mut reader = BinaryReader::new(bytes, 0);
     let number = reader.read_var_u32().ok()?;
-    Some((number, reader.current_position() as usize))
+    Some((number, reader.current_position()))
 }
 
 fn put_u32(bytes: &mut Vec<u8>, mut number: u32) {

@@ -17,7 +17,7 @@ use super::module::*;
 use super::names::Names;
 use super::rec_group::RecGroups;
 use super::refusal;
-use crate::error::{CompileError, Result, shortened};
+use crate::error::{Code, CompileError, Result, shortened};
 
 /// Validates `bytes` as a core Wasm module. `file_stem` is its name unless it has one of its own.
 ///
@@ -39,7 +39,9 @@ const MESSAGE_LIMIT_CHARS: usize = 400;
 
 /// A wasmparser error as ours.
 pub(super) fn malformed(error: BinaryReaderError) -> CompileError {
-    CompileError::input(shortened(error.message(), MESSAGE_LIMIT_CHARS)).at(error.offset() as usize)
+    CompileError::input(shortened(error.message(), MESSAGE_LIMIT_CHARS))
+        .code(Code::InvalidModule)
+        .at(error.offset() as usize)
 }
 
 #[derive(Default)]

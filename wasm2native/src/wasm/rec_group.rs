@@ -1,8 +1,8 @@
 //! Recursion groups: which function types are equal, in this module and in others.
 //!
 //! The rule: types are equal when they stand at the same place of groups that are equal but for the numbers
-//! of types inside the group itself. spec: valid/conventions, rolling and unrolling. The runtime does the same
-//! over the types of all modules (`rt/src/types.rs`).
+//! of types inside the group itself. spec: valid/conventions, rolling and unrolling. The runtime does the
+//! same over the types of all modules (`rt/src/types.rs`).
 
 use std::collections::HashMap;
 

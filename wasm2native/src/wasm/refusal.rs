@@ -6,7 +6,7 @@ use std::ops::Range;
 use wasmparser::{BinaryReaderError, Operator, Parser, Payload};
 
 use super::features::{Proposal, needed_proposals};
-use crate::error::{CompileError, shortened};
+use crate::error::{Code, CompileError, shortened};
 
 /// Characters of the validator's message that are shown.
 const MESSAGE_LIMIT_CHARS: usize = 200;
@@ -27,12 +27,12 @@ pub fn explain(error: CompileError, refusal: Option<BinaryReaderError>, bytes: &
         [one] => format!("needs the {one} proposal"),
         [first @ .., last] => format!("needs the {} and {last} proposals", first.join(", ")),
     };
-    let mut error = error.message_instead(message);
+    let mut error = error.message_instead(message).code(Code::UnsupportedProposal);
     if let Some(refusal) = refusal {
-        let words = shortened(refusal.message(), MESSAGE_LIMIT_CHARS).into_owned();
+        let message = shortened(refusal.message(), MESSAGE_LIMIT_CHARS).into_owned();
         error = error.detail(match cause(bytes, refusal.offset()) {
-            Some(cause) => format!("  {cause}: {words}"),
-            None => format!("  {words}"),
+            Some(cause) => format!("  {cause}: {message}"),
+            None => format!("  {message}"),
         });
     }
     error.hint(rebuild(&needed))

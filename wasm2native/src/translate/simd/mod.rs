@@ -22,7 +22,7 @@ use super::func::FuncTranslator;
 use super::known::cast_source;
 use super::memory::Signedness;
 use crate::arch::VectorOp;
-use crate::env::intrinsic::{call_intrinsic, call_unary_like};
+use crate::env::intrinsic::{call_intrinsic, call_overloaded};
 use crate::error::{CompileError, Result};
 use shape::Shape;
 
@@ -140,6 +140,6 @@ impl<'c> FuncTranslator<'c, '_> {
     /// Calls an intrinsic on vectors of one type, which it is overloaded on.
     fn lanewise(&self, intrinsic: &'static str, operands: &[VectorValue<'c>]) -> Result<VectorValue<'c>> {
         let operands: Vec<BasicValueEnum> = operands.iter().map(|operand| (*operand).into()).collect();
-        Ok(call_unary_like(self.env, &self.builder, intrinsic, &operands)?.into_vector_value())
+        Ok(call_overloaded(self.env, &self.builder, intrinsic, &operands)?.into_vector_value())
     }
 }

@@ -1,4 +1,5 @@
-//! THE OTHER TABLE: every vector operator, its shape and what translates it, in the order of the specification.
+//! THE OTHER TABLE: every vector operator, its shape and what translates it, in the order of the
+//! specification.
 //!
 //! Arms are one line. Where an operator has two shapes in its name, the arm gives that of the operands.
 

@@ -134,7 +134,8 @@ impl<'c> FuncTranslator<'c, '_> {
         self.push_v128(sum)
     }
 
-    /// Sums of two neighbouring products of bytes, saturated to 16 bits. Native: bytes of `right` are unsigned.
+    /// Sums of two neighbouring products of bytes, saturated to 16 bits. Native: bytes of `right` are
+    /// unsigned.
     fn byte_dot_product(&self, left: VectorValue<'c>, right: VectorValue<'c>) -> Result<VectorValue<'c>> {
         if self.relaxes_to(VectorOp::SumByteProducts) {
             return self.instruction(VectorOp::SumByteProducts, &[right, left]);

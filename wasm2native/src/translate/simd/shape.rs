@@ -23,7 +23,7 @@ pub(in crate::translate) enum Shape {
 pub(in crate::translate) enum Half {
     /// Those with the small numbers.
     Low,
-    /// The others.
+    /// Those with the great numbers.
     High,
 }
 

@@ -1,0 +1,168 @@
+//! The order of the files of a crate: a file names only files that stand before it, so there are no circles.
+//!
+//! How: every path that begins with `crate::` or `super::` is followed as far as there are files, those inside
+//! of braces too. What a `mod.rs` passes on counts as its own, so its parts stand before it.
+
+use super::source::{Problem, SourceFile};
+
+/// The files of a crate, each after all that it uses.
+struct Order {
+    /// The folder that the files are in.
+    folder: &'static str,
+    files: &'static [&'static str],
+}
+
+const ORDERS: &[Order] = &[Order { folder: "libwasirt/src", files: LIBWASIRT }];
+
+/// Numbers and locks, guest memory, what is behind a descriptor, the state of a guest, the functions, and last
+/// what makes a program of them.
+const LIBWASIRT: &[&str] = &[
+    "types.rs",
+    "errno.rs",
+    "lock.rs",
+    "guest.rs",
+    "memory_place.rs",
+    "guest_path.rs",
+    "path/resolve.rs",
+    "report.rs",
+    "hint.rs",
+    "terminal.rs",
+    "stream.rs",
+    "time.rs",
+    "entropy.rs",
+    "signals.rs",
+    "embedded/archive.rs",
+    "embedded/lookup.rs",
+    "embedded/mod.rs",
+    "descriptor.rs",
+    "fd_table.rs",
+    "config.rs",
+    "context.rs",
+    "args.rs",
+    "environ.rs",
+    "clock.rs",
+    "random.rs",
+    "sched.rs",
+    "proc.rs",
+    "fd/close.rs",
+    "fd/fdstat.rs",
+    "fd/filestat.rs",
+    "fd/prestat.rs",
+    "fd/readdir.rs",
+    "fd/seek.rs",
+    "fd/space.rs",
+    "fd/transfer.rs",
+    "fd/mod.rs",
+    "path/attributes.rs",
+    "path/names.rs",
+    "path/link.rs",
+    "path/open.rs",
+    "path/mod.rs",
+    "poll.rs",
+    "sock.rs",
+    "snapshot0.rs",
+    "host_call.rs",
+    "host_api.rs",
+    "grant.rs",
+    "guest_name.rs",
+    "narrow.rs",
+    "describe.rs",
+    "listen.rs",
+    "grants.rs",
+    "lib.rs",
+];
+
+/// Names of files that do not stand before the file.
+pub fn file_order(file: &SourceFile) -> Vec<Problem> {
+    let Some(order) = ORDERS.iter().find(|order| file.is_in(order.folder)) else { return Vec::new() };
+    let name = &file.path[order.folder.len() + 1..];
+    let Some(place) = order.files.iter().position(|listed| *listed == name) else {
+        return vec![Problem::new(
+            1,
+            format!("{name} has no place: say in order.rs after which files it comes"),
+        )];
+    };
+    let module = module_of(name);
+    let mut problems = Vec::new();
+    for (line, path) in paths(&file.product_code, &module) {
+        let used = (1..=path.len()).rev().find_map(|length| order.file_of(&path[..length]));
+        if let Some(used) = used.filter(|used| *used > place) {
+            problems.push(Problem::new(line, format!("{name} must not use {}", order.files[used])));
+        }
+    }
+    problems
+}
+
+/// Listed files that do not exist.
+pub fn stale_files(files: &[SourceFile]) -> Vec<String> {
+    let exists = |path: &String| files.iter().any(|file| file.path == *path);
+    let listed =
+        ORDERS.iter().flat_map(|order| order.files.iter().map(|file| format!("{}/{file}", order.folder)));
+    listed.filter(|path| !exists(path)).collect()
+}
+
+impl Order {
+    /// The place of the file that has the module of this path.
+    fn file_of(&self, path: &[String]) -> Option<usize> {
+        let path = path.join("/");
+        let is_named = |file: &&str| **file == format!("{path}.rs") || **file == format!("{path}/mod.rs");
+        self.files.iter().position(|file| is_named(&file))
+    }
+}
+
+/// The path of a file's module: `fd/seek.rs` is `fd`, `seek`; `fd/mod.rs` is `fd`.
+fn module_of(name: &str) -> Vec<String> {
+    let mut module: Vec<String> = name.trim_end_matches(".rs").split('/').map(str::to_owned).collect();
+    module.pop_if(|last| last == "mod");
+    module
+}
+
+/// Paths that begin at the crate or the module above, from the crate on, with their lines.
+fn paths(code: &str, module: &[String]) -> Vec<(usize, Vec<String>)> {
+    let mut paths = Vec::new();
+    for (start, base) in [("crate::", &[][..]), ("super::", &module[..module.len().saturating_sub(1)])] {
+        for (position, _) in code.match_indices(start) {
+            let line = code[..position].matches('\n').count() + 1;
+            let (names, braces) = names_of(&code[position + start.len()..]);
+            let path = [base, &names].concat();
+            paths.extend(braces.into_iter().map(|last| (line, [path.as_slice(), &[last]].concat())));
+            paths.push((line, path));
+        }
+    }
+    paths
+}
+
+/// The names at the start of `code`, with `::` between them, and those inside of braces behind.
+fn names_of(code: &str) -> (Vec<String>, Vec<String>) {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    let first_name = |text: &str| text.trim().split(|c| !is_part(c)).next().unwrap_or_default().to_owned();
+    let path = code.split(|c| !is_part(c) && c != ':' && c != '{').next().unwrap_or_default();
+    let (path, has_braces) = path.split_once('{').map_or((path, false), |(before, _)| (before, true));
+    let names = path.split("::").filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    let inside = code.split_once('{').filter(|_| has_braces).and_then(|(_, rest)| rest.split('}').next());
+    (names, inside.map(|inside| inside.split(',').map(first_name).collect()).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(path: &str, text: &str) -> usize {
+        file_order(&SourceFile::new(&format!("libwasirt/src/{path}"), text.to_owned())).len()
+    }
+
+    #[test]
+    fn a_name_of_a_later_file_is_found() {
+        assert_eq!(check("guest.rs", "use crate::errno::Errno;\n"), 0);
+        assert_eq!(check("errno.rs", "use crate::guest::GuestMemory;\n"), 1);
+        assert_eq!(check("errno.rs", "fn a() { crate::grants::b() }\n"), 1);
+        assert_eq!(check("errno.rs", "// crate::grants\n"), 0);
+        assert_eq!(check("errno.rs", "use crate::{types::Fd, guest::GuestMemory};\n"), 1);
+        assert_eq!(check("fd/seek.rs", "use super::transfer::transfer;\n"), 1);
+        assert_eq!(check("fd/transfer.rs", "use super::seek::require_seekable;\n"), 0);
+        assert_eq!(check("fd/seek.rs", "use crate::fd::fd_read;\n"), 1);
+        assert_eq!(check("fd/seek.rs", "pub(super) fn a() {}\n"), 0);
+        assert_eq!(check("path/resolve.rs", "use crate::path::path_open;\n"), 1);
+        assert_eq!(check("new.rs", "\n"), 1);
+    }
+}
