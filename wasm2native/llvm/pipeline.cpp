@@ -97,8 +97,11 @@ void optimise(Module &module, TargetMachine &machine, OptimizationLevel level, c
     builder.registerFunctionAnalyses(functions);
     builder.registerLoopAnalyses(loops);
     builder.crossRegisterProxies(loops, functions, components, modules);
-    HugeFunctions huge(module, functions);
-    builder.buildPerModuleDefaultPipeline(level).run(module, modules);
+    {
+        HugeFunctions huge(module, functions);
+        builder.buildPerModuleDefaultPipeline(level).run(module, modules);
+    }
+    leaveLongBlocksAlone(module);
 }
 
 } // namespace
