@@ -126,8 +126,11 @@ void optimise(Module &module, TargetMachine &machine, OptimizationLevel level,
     builder.registerFunctionAnalyses(functions);
     builder.registerLoopAnalyses(loops);
     builder.crossRegisterProxies(loops, functions, components, modules);
-    HugeFunctions huge(module, functions);
-    builder.buildPerModuleDefaultPipeline(level).run(module, modules);
+    {
+        HugeFunctions huge(module, functions);
+        builder.buildPerModuleDefaultPipeline(level).run(module, modules);
+    }
+    leaveLongBlocksAlone(module);
 }
 
 } // namespace
