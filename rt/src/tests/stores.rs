@@ -83,6 +83,7 @@ fn module(memory: MemoryOf) -> Module {
         initialize: initialize as *const () as HostPointer,
         func_names: none(),
         pc_map: null_mut(),
+        wasi: null_mut(),
     };
     // SAFETY: it is leaked, and describes what is above.
     unsafe { Module::new(Box::leak(Box::new(descriptor))) }.expect("not null")
