@@ -39,7 +39,8 @@ enum MemoryOf {
     Another,
 }
 
-/// A module with a memory of one page that may grow to four, exported as `m`, and a function that does nothing.
+/// A module with a memory of one page that may grow to four, exported as `m`, and a function that does
+/// nothing.
 fn module(memory: MemoryOf) -> Module {
     let ty = ExternDescriptor {
         kind: extern_kind_number(ExternKind::Memory),
