@@ -192,8 +192,7 @@ fn numbers_are_the_same() {
         use LinkError::*;
         // One that is missing in the list does not compile here.
         let (UnknownImport | IncompatibleImport | OutOfMemory | AbiVersion | InvalidArgument
-        | InSignalHandler
-        | NoWasiContext) = error;
+        | InSignalHandler | NoWasiContext) = error;
         add(format!("ERROR{}", upper_case(&format!("{error:?}"))), error as u64);
     }
     for kind in [ExternKind::Func, ExternKind::Table, ExternKind::Memory, ExternKind::Global] {
