@@ -162,6 +162,23 @@ fn a_load_that_only_one_way_needs_traps() {
     }
 }
 
+/// `equal_values.cpp`: equal loads count as one.
+#[test]
+fn a_load_for_a_store_that_turns_out_superfluous_traps() {
+    for (level, instance) in instances("merged_load") {
+        assert_each_traps(level, &instance, &["overwritten"], MEMORY_END, &[]);
+    }
+}
+
+/// `certain_loads.cpp`: such a store keeps no value. The first of four loads is the only one out of bounds.
+#[test]
+fn loads_for_stores_of_a_loop_to_one_place_trap() {
+    for (level, instance) in instances("merged_load") {
+        let exports = ["last", "last_of_two"];
+        assert_each_traps(level, &instance, &exports, MEMORY_END - 1000 - (4 << 12), &[Value::I32(4)]);
+    }
+}
+
 /// `kept_accesses.cpp`: what a select takes has passed through an empty asm statement.
 #[test]
 fn a_load_that_a_select_does_not_choose_traps() {
