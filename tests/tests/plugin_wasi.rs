@@ -26,11 +26,13 @@ impl Plugins {
 
     /// `<name>.c`, compiled by clang and then with -shared and these options.
     fn plugin(&self, name: &str, model: &[&str], options: &[&str]) -> PathBuf {
-        let (module, plugin) = (self.dir.path().join(name).with_extension("wasm"), self.dir.path().join(name));
+        let (module, plugin) =
+            (self.dir.path().join(name).with_extension("wasm"), self.dir.path().join(name));
         let source = fixture("plugin_wasi").join(name).with_extension("c");
         build_c(&source, model, &module).unwrap_or_else(|reason| panic!("{reason}"));
         let plugin = plugin.with_extension("so");
-        compile(&module, &plugin, &[&["-shared"], options].concat()).unwrap_or_else(|reason| panic!("{reason}"));
+        compile(&module, &plugin, &[&["-shared"], options].concat())
+            .unwrap_or_else(|reason| panic!("{reason}"));
         plugin
     }
 
