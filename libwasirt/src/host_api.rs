@@ -1,6 +1,7 @@
 //! `w2n_wasi_api`: how the host of a plugin makes the context that its guest's WASI works on.
 //!
-//! Rule: thin. What a host gives is checked and copied into a [`Config`]; a mistake is a sentence, never a guess.
+//! Rule: thin. What a host gives is checked and copied into a [`Config`]; a mistake is a sentence, never a
+//! guess.
 
 use core::ffi::{CStr, c_char, c_void};
 use core::mem::offset_of;
@@ -103,8 +104,8 @@ unsafe extern "C" fn instantiate(
     trap: *mut W2nTrap,
 ) -> u32 {
     let api = &w2n_rt::api::w2n_api;
-    // SAFETY: the host passes what `w2n_api.instantiate` wants, which checks it once more; a module's imports are
-    // as many as it says.
+    // SAFETY: the host passes what `w2n_api.instantiate` wants, which checks it once more; a module's imports
+    // are as many as it says.
     unsafe {
         let count = if module.is_null() { 0 } else { (api.import_count)(module) };
         if import_count > count || (imports.is_null() && import_count != 0) {
@@ -323,8 +324,8 @@ fn descriptor(number: i32) -> Result<OwnedFd, Refusal> {
     if number < 0 {
         return Err(not_open(std::io::Error::from_raw_os_error(libc::EBADF)));
     }
-    // SAFETY: the number may be closed, which the call answers; nobody closes it meanwhile, since it is the host
-    // that is calling.
+    // SAFETY: the number may be closed, which the call answers; nobody closes it meanwhile, since it is the
+    // host that is calling.
     let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
     rustix::io::fcntl_dupfd_cloexec(borrowed, 0).map_err(|error| not_open(error.into()))
 }

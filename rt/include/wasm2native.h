@@ -289,17 +289,10 @@ struct w2n_api {
 };
 
 /* WASI: what a module that imports from `wasi_snapshot_preview1` (or `wasi_unstable`) may use. The functions are
- * linked into it; they work on a context, which the host makes and gives to the instances:
- *
- *     char why[256];
- *     w2n_wasi_config_t config = {sizeof config};
- *     config.streams[1].kind = W2N_WASI_STREAM_BYTES;
- *     w2n_wasi_t *wasi = w2n_wasi_new(module, &config, why, sizeof why);
- *     w2n_wasi_instantiate(module, NULL, 0, wasi, &instance, trap);
- *
- * `proc_exit` ends the call with W2N_TRAP_EXIT, not the process. A reactor's `_initialize` is called by the host, as
- * a command's `_start` is. Instances of one context are used by one thread at a time. A host that has WASI functions
- * of its own gives them as W2N_IMPORT_HOST_FUNC. */
+ * linked into it; they work on a context, which the host makes (w2n_wasi_new) and gives to its instances
+ * (w2n_wasi_instantiate). `proc_exit` ends the call with W2N_TRAP_EXIT, not the process. A reactor's `_initialize` is
+ * called by the host, as a command's `_start` is. Instances of one context are used by one thread at a time. A host
+ * that has WASI functions of its own gives them as W2N_IMPORT_HOST_FUNC. */
 typedef struct w2n_wasi w2n_wasi_t;
 
 /* w2n_wasi_stream.kind */
@@ -311,11 +304,10 @@ typedef struct w2n_wasi w2n_wasi_t;
 /* w2n_wasi_config.flags */
 #define W2N_WASI_ALLOW_ESCAPES 1u /* escape sequences reach a terminal as they are; made visible otherwise */
 
-/* Reads into, or writes from, `len` bytes: how many, 0 at the end, less than 0 for an error. */
+/* Reads into, or writes from, `len` bytes: how many, 0 at the end, less than 0 for an error. The time of a clock (0
+ * realtime, 1 monotonic, 2 process, 3 thread) in nanoseconds. Fills `len` bytes: 0, or anything else for an error. */
 typedef int64_t (*w2n_wasi_stream_callback_t)(void *env, uint8_t *bytes, uint64_t len);
-/* The time of a clock (0 realtime, 1 monotonic, 2 process, 3 thread) in nanoseconds. */
 typedef uint64_t (*w2n_wasi_clock_callback_t)(void *env, uint32_t clock);
-/* Fills `len` bytes; 0, or anything else for an error. */
 typedef uint32_t (*w2n_wasi_random_callback_t)(void *env, uint8_t *bytes, uint64_t len);
 
 /* A standard stream. */
@@ -397,42 +389,32 @@ static inline int w2n_compatible(const w2n_module_t *module) {
            module->api->abi_version == W2N_ABI_VERSION && module->api->size >= sizeof(w2n_api_t);
 }
 
-/* See w2n_api.instantiate. */
+/* See w2n_api.instantiate and w2n_api.instance_drop. */
 static inline uint32_t w2n_instantiate(const w2n_module_t *module, const w2n_import_t *imports,
                                        uint32_t import_count, w2n_instance_t **instance, w2n_trap_t *trap) {
     return module->api->instantiate(module, imports, import_count, instance, trap);
 }
-
-/* See w2n_api.instance_drop. */
 static inline void w2n_instance_drop(const w2n_module_t *module, w2n_instance_t *instance) {
     module->api->instance_drop(instance);
 }
 
-/* See w2n_wasi_api.make; null, without a reason, for a module that imports nothing from WASI. */
+/* The functions of w2n_wasi_api, also for a module that imports nothing from WASI: it has no context. */
 static inline w2n_wasi_t *w2n_wasi_new(const w2n_module_t *module, const w2n_wasi_config_t *config, char *message,
                                        uint64_t capacity) {
     return module->wasi != NULL ? module->wasi->make(config, message, capacity) : NULL;
 }
-
-/* See w2n_wasi_api.discard. */
 static inline uint32_t w2n_wasi_delete(const w2n_module_t *module, w2n_wasi_t *wasi) {
     return module->wasi != NULL ? module->wasi->discard(wasi) : 0;
 }
-
-/* See w2n_wasi_api.take_output. */
 static inline uint64_t w2n_wasi_take_output(const w2n_module_t *module, w2n_wasi_t *wasi, uint32_t stream,
                                             char *buffer, uint64_t capacity) {
     return module->wasi != NULL ? module->wasi->take_output(wasi, stream, buffer, capacity) : 0;
 }
-
-/* See w2n_wasi_api.instantiate; the context may be null for a module that imports nothing from WASI. */
 static inline uint32_t w2n_wasi_instantiate(const w2n_module_t *module, const w2n_import_t *imports,
                                             uint32_t import_count, w2n_wasi_t *wasi, w2n_instance_t **instance,
                                             w2n_trap_t *trap) {
-    if (module->wasi == NULL) {
-        return module->api->instantiate(module, imports, import_count, instance, trap);
-    }
-    return module->wasi->instantiate(module, imports, import_count, wasi, instance, trap);
+    return module->wasi == NULL ? module->api->instantiate(module, imports, import_count, instance, trap)
+                                : module->wasi->instantiate(module, imports, import_count, wasi, instance, trap);
 }
 
 /* Position of an import, or W2N_NONE. */
@@ -454,14 +436,12 @@ static inline uint32_t w2n_get_export(const w2n_module_t *module, w2n_instance_t
     return module->api->get_export(instance, name, strlen(name), out);
 }
 
-/* Calls an exported function. See w2n_api.call. */
+/* Calls an exported function, see w2n_api.call, and w2n_api.take_trap. */
 static inline uint32_t w2n_call_export(const w2n_module_t *module, const w2n_extern_t *func,
                                        w2n_slot_t *slots, uint32_t slot_count, w2n_trap_t *trap) {
     const void *definition = func != NULL && func->kind == W2N_FUNC ? func->definition : NULL;
     return module->api->call((const w2n_func_t *)definition, slots, slot_count, trap);
 }
-
-/* See w2n_api.take_trap. */
 static inline uint32_t w2n_take_trap(const w2n_module_t *module, w2n_instance_t *instance, w2n_trap_t *trap) {
     return module->api->take_trap(instance, trap);
 }
@@ -487,9 +467,7 @@ static inline w2n_slot_t w2n_i64(int64_t value) {
     slot.bits[1] = 0;
     return slot;
 }
-static inline w2n_slot_t w2n_i32(int32_t value) {
-    return w2n_i64((int64_t)(uint32_t)value);
-}
+static inline w2n_slot_t w2n_i32(int32_t value) { return w2n_i64((int64_t)(uint32_t)value); }
 static inline w2n_slot_t w2n_f32(float value) {
     w2n_slot_t slot = w2n_i64(0);
     memcpy(slot.bits, &value, sizeof value);
@@ -500,15 +478,9 @@ static inline w2n_slot_t w2n_f64(double value) {
     memcpy(slot.bits, &value, sizeof value);
     return slot;
 }
-static inline w2n_slot_t w2n_ref(const void *value) {
-    return w2n_i64((int64_t)(uintptr_t)value);
-}
-static inline int32_t w2n_to_i32(w2n_slot_t slot) {
-    return (int32_t)(uint32_t)slot.bits[0];
-}
-static inline int64_t w2n_to_i64(w2n_slot_t slot) {
-    return (int64_t)slot.bits[0];
-}
+static inline w2n_slot_t w2n_ref(const void *value) { return w2n_i64((int64_t)(uintptr_t)value); }
+static inline int32_t w2n_to_i32(w2n_slot_t slot) { return (int32_t)(uint32_t)slot.bits[0]; }
+static inline int64_t w2n_to_i64(w2n_slot_t slot) { return (int64_t)slot.bits[0]; }
 static inline float w2n_to_f32(w2n_slot_t slot) {
     float value;
     memcpy(&value, slot.bits, sizeof value);
@@ -519,9 +491,7 @@ static inline double w2n_to_f64(w2n_slot_t slot) {
     memcpy(&value, slot.bits, sizeof value);
     return value;
 }
-static inline void *w2n_to_ref(w2n_slot_t slot) {
-    return (void *)(uintptr_t)slot.bits[0];
-}
+static inline void *w2n_to_ref(w2n_slot_t slot) { return (void *)(uintptr_t)slot.bits[0]; }
 
 #ifdef __cplusplus
 }

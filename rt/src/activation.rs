@@ -167,11 +167,7 @@ impl FreeList {
             // A store with stacks of another size was here before.
             activation.discard();
         }
-        let stack = Stack::for_wasm(stack_bytes)?;
-        let pooled = POOL.lock().pop();
-        let activation = pooled.unwrap_or_else(|| Box::leak(Box::new(Activation::new())));
-        activation.set_stack(Some(stack));
-        Some(activation)
+        Activation::with_stack(stack_bytes)
     }
 
     /// Takes back what [`Self::take`] gave.
@@ -214,6 +210,16 @@ impl Activation {
             counted_epoch: Cell::new(u64::MAX),
             next_free: Cell::new(None),
         }
+    }
+
+    /// One that has not run anything, or that a thread which has ended has left, with a stack of that size.
+    #[cold]
+    fn with_stack(stack_bytes: usize) -> Option<&'static Self> {
+        let stack = Stack::for_wasm(stack_bytes)?;
+        let pooled = POOL.lock().pop();
+        let activation = pooled.unwrap_or_else(|| Box::leak(Box::new(Self::new())));
+        activation.set_stack(Some(stack));
+        Some(activation)
     }
 
     /// Where its Wasm code runs.

@@ -175,12 +175,11 @@ fn fill_segments(instance: Instance, module: Module) -> Result<(), Lacking> {
         let mut values = Vec::<HostPointer>::new();
         let room = values.try_reserve_exact(length as usize);
         room.map_err(|_| "no room for an element segment")?;
-        if segment.func_ref_offsets.ptr.is_null() {
-            values.resize(length as usize, null_mut());
-        }
-        values.extend(func_ref_offsets(segment).iter().map(|&offset| match offset {
-            NONE => null_mut(),
-            offset => instance.place::<HostFuncRef>(offset).pointer(),
+        // Without offsets all are null until `initialize` stores them.
+        let offsets = func_ref_offsets(segment);
+        values.extend((0..length as usize).map(|position| match offsets.get(position) {
+            None | Some(&NONE) => null_mut(),
+            Some(&offset) => instance.place::<HostFuncRef>(offset).pointer(),
         }));
         let values = instance.keep(values).with(|values| values.as_mut_ptr());
         instance.put(segment.offset, VmElementSegment::<HostPointer> { values: values.cast(), length });

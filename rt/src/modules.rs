@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use w2n_abi::*;
 
-use crate::descriptor::{Export, Module, encoding, func_ref_offsets};
+use crate::descriptor::{Export, Import, Module, encoding, func_ref_offsets};
 use crate::lock::Lock;
 use crate::{code, types};
 
@@ -66,41 +66,34 @@ impl LoadedModules {
 
 /// Whether the runtime can believe the descriptor.
 fn check(module: Module) -> Result<(), Flaw> {
-    let claims: [(bool, Flaw); 9] = [
-        (are_types_right(module), "types"),
-        (
-            module.imports().iter().all(|import| is_extern(module, &import.ty, Indirection::Pointer)),
-            "imports",
-        ),
-        (module.exports().iter().all(|export| is_extern(module, &export.ty, indirection(export))), "exports"),
-        (
-            module
-                .func_refs()
-                .iter()
-                .all(|func| is_type(module, func.ty) && is_func_ref(module, func.offset)),
-            "functions",
-        ),
-        (module.tables().iter().all(|table| is_defined(module, &table.ty, ExternKind::Table)), "tables"),
-        (
-            module.memories().iter().all(|memory| is_defined(module, &memory.ty, ExternKind::Memory)),
-            "memories",
-        ),
-        (
-            module.data_segments().iter().all(|segment| is_segment(module, segment.offset))
-                && module.element_segments().iter().all(|segment| is_segment(module, segment.offset)),
-            "segments",
-        ),
-        (
-            module
-                .element_segments()
-                .iter()
-                .flat_map(func_ref_offsets)
-                .all(|&offset| offset == NONE || is_func_ref(module, offset)),
-            "elements",
-        ),
-        (!module.descriptor().initialize.is_null(), "initialisation"),
-    ];
-    claims.iter().find(|(holds, _)| !holds).map_or(Ok(()), |(_, what)| Err(what))
+    are_types_right(module).then_some(()).ok_or("types")?;
+    let is_import = |import: &Import| is_extern(module, &import.ty, Indirection::Pointer);
+    module.imports().iter().all(is_import).then_some(()).ok_or("imports")?;
+    let is_export = |export: &Export| is_extern(module, &export.ty, indirection(export));
+    module.exports().iter().all(is_export).then_some(()).ok_or("exports")?;
+    let mut funcs = module.func_refs().iter();
+    funcs
+        .all(|func| is_type(module, func.ty) && is_func_ref(module, func.offset))
+        .then_some(())
+        .ok_or("functions")?;
+    let mut tables = module.tables().iter();
+    tables.all(|table| is_defined(module, &table.ty, ExternKind::Table)).then_some(()).ok_or("tables")?;
+    let mut memories = module.memories().iter();
+    memories
+        .all(|memory| is_defined(module, &memory.ty, ExternKind::Memory))
+        .then_some(())
+        .ok_or("memories")?;
+    let mut data = module.data_segments().iter();
+    data.all(|segment| is_segment(module, segment.offset)).then_some(()).ok_or("segments")?;
+    for segment in module.element_segments() {
+        is_segment(module, segment.offset).then_some(()).ok_or("segments")?;
+        let mut elements = func_ref_offsets(segment).iter();
+        elements
+            .all(|&offset| offset == NONE || is_func_ref(module, offset))
+            .then_some(())
+            .ok_or("elements")?;
+    }
+    (!module.descriptor().initialize.is_null()).then_some(()).ok_or("initialisation")
 }
 
 #[inline(never)]
@@ -163,6 +156,7 @@ fn is_extern(module: Module, ty: &ExternDescriptor, indirection: Indirection) ->
 const WORD_ALIGN: usize = align_of::<HostPointer>();
 const GLOBAL: u32 = extern_kind_number(ExternKind::Global);
 
+#[inline(never)]
 fn is_defined(module: Module, ty: &ExternDescriptor, kind: ExternKind) -> bool {
     ty.kind == extern_kind_number(kind) && is_extern(module, ty, Indirection::Pointer)
 }

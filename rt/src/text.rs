@@ -31,7 +31,8 @@ impl<'a> Text<'a> {
         &self.buffer[..self.written_len()]
     }
 
-    /// Appends bytes.
+    /// Appends bytes. Inlined, it would be a tenth of the runtime.
+    #[inline(never)]
     pub fn push(&mut self, bytes: &[u8]) {
         if let Some(rest) = self.buffer.get_mut(self.len..) {
             let fits = bytes.len().min(rest.len());

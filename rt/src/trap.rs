@@ -43,6 +43,7 @@ impl Report {
     }
 
     /// Fills it in for an activation that just ended on this thread with `code`, and answers the code.
+    #[inline(never)]
     pub fn of_activation(self, code: u32, activation: &Activation, thread: Option<&Thread>) -> u32 {
         let Some(report) = self.begin(code) else { return code };
         let record = activation.record.get();
@@ -56,6 +57,7 @@ impl Report {
     }
 
     /// Of a trap that happened outside any Wasm frame.
+    #[inline(never)]
     pub fn of_trap(self, code: TrapCode, thread: Option<&Thread>) -> u32 {
         if let Some(report) = self.begin(code as u32) {
             write_message(report, thread);
@@ -64,6 +66,7 @@ impl Report {
     }
 
     /// Of a link error: the words of the error and, after a colon, `what`.
+    #[inline(never)]
     pub fn of_link_error(self, error: LinkError, what: &[u8]) -> u32 {
         self.of_link_error_with(error, &|text| {
             text.push(b": ");
@@ -72,6 +75,7 @@ impl Report {
     }
 
     /// Of a link error: the words of the error, and what `write` adds.
+    #[inline(never)]
     pub fn of_link_error_with(self, error: LinkError, write: &dyn Fn(&mut Text)) -> u32 {
         if let Some(report) = self.begin(error as u32) {
             set_message(report, |text| {
@@ -88,6 +92,7 @@ impl Report {
     }
 
     /// Of a call of the API that is refused before it begins.
+    #[inline(never)]
     pub fn of_refusal(self, why: NotNow) -> u32 {
         let what: &[u8] = match why {
             NotNow::InHandler => b"Wasm code was interrupted, call again when the handler has returned",

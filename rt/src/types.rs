@@ -214,6 +214,7 @@ impl<'a> Operands<'a> {
 impl Iterator for Operands<'_> {
     type Item = Operand;
 
+    #[inline(never)]
     fn next(&mut self) -> Option<Operand> {
         if self.rest.first() == Some(&FUNC_TYPE_SEPARATOR) {
             return None;

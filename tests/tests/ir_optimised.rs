@@ -143,6 +143,13 @@ fn a_loop_that_may_not_end_stays() {
     }
 }
 
+/// LLVM would load behind the loop, which may never end, what is needed only there.
+#[test]
+fn a_load_that_could_be_sunk_is_volatile() {
+    let function = first_of("sunk_load");
+    assert_eq!(function.instructions_with("load volatile i32").len(), 1, "{}", function.text);
+}
+
 #[test]
 fn a_recursive_call_stays_a_call() {
     let function = first_of("recursion");

@@ -303,3 +303,25 @@ fn remarks_tell_of_threaded_dispatches() {
     holds(&output, 0, &["in func 0: dispatch-threading: ", "branches led past a dispatch"]);
     assert_eq!(exit_status(&bench, "app"), Some(3));
 }
+
+#[test]
+fn remarks_tell_of_locals_that_stay_in_memory() {
+    // Each of the locals changes in each of the loops.
+    let (locals, depth) = (200, 100);
+    let count = |local: usize| format!("(local.set {local} (i32.add (local.get {local}) (i32.const 1)))");
+    let counts: String = (0..locals).map(count).collect();
+    let ends: String = (0..depth).map(|level| format!("(br_if 0 (i32.eqz (local.get {level}))))")).collect();
+    let (types, loops) = ("i32 ".repeat(locals), "(loop ".repeat(depth));
+    let bench = Bench::new(&format!(
+        "(module (func (export \"main\") (result i32) (local {types}) {loops}{counts}{ends} (local.get 0)))"
+    ));
+    for level in ["-O0", "-O2"] {
+        let output = bench.succeeds(&[level, "--remarks", "app.wat"]);
+        holds(
+            &output,
+            0,
+            &["in func 0: promotion: 200 locals, which change in too many places, stay in memory"],
+        );
+        assert_eq!(exit_status(&bench, "app"), Some(1), "{level}");
+    }
+}

@@ -6,7 +6,6 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
 use w2n_abi::{LinkError, TrapCode};

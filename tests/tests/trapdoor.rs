@@ -3,14 +3,15 @@
 //! The modules in `fixtures/trapdoor/` do what plain IR would get wrong. Each test was seen to fail with
 //! the helper of its row taken out. Rows that show in IR alone are in `ir_optimised.rs`.
 
+use std::process::Command;
 use std::sync::LazyLock;
 
-use w2n_abi::TrapCode;
+use w2n_abi::{TRAP_EXIT_STATUS, TrapCode};
 use w2n_tests::host::{Failure, Instance, Library, Value};
 use w2n_tests::ir::{Fixture, find_fixtures};
 use w2n_tests::plugin::{self, Source};
 use w2n_tests::program;
-use wasm2native::options::{CodeOptions, OptLevel};
+use wasm2native::options::{CodeOptions, OptLevel, TargetOptions};
 use wasmparser::Operator;
 
 const LEVELS: [OptLevel; 4] = [OptLevel::O0, OptLevel::O1, OptLevel::O2, OptLevel::O3];
@@ -91,6 +92,114 @@ fn a_call_whose_result_is_unused_traps_in_its_load() {
         for export in ["dropped", "dropped_float", "dropped_pair", "calculated"] {
             assert_traps(level, &instance, export, &[Value::I32(MEMORY_END)], TrapCode::MemoryOutOfBounds);
             assert!(instance.call(export, &[Value::I32(0)]).is_ok(), "{level:?}: {export}");
+        }
+    }
+}
+
+/// Calls each of `exports` with an address whose access is out of bounds, and with one in memory.
+#[track_caller]
+fn assert_each_traps(level: OptLevel, instance: &Instance, exports: &[&str], address: u32, rest: &[Value]) {
+    for export in exports {
+        let args = |address: u32| [&[Value::I32(address)], rest].concat();
+        assert_traps(level, instance, export, &args(address), TrapCode::MemoryOutOfBounds);
+        assert!(instance.call(export, &args(0)).is_ok(), "{level:?}: {export}");
+    }
+}
+
+/// `relaxed_accesses.cpp`: volatile, unless `certain_loads.cpp` sees that the value matters.
+#[test]
+fn a_load_of_which_nothing_is_left_traps() {
+    let exports = [
+        "with_itself",
+        "compared_with_itself",
+        "times_zero",
+        "ignored",
+        "difference",
+        "one_place",
+        "equal_arms",
+        "stored_back",
+        "overwritten",
+    ];
+    for (level, instance) in instances("cancelled_load") {
+        assert_each_traps(level, &instance, &exports, MEMORY_END, &[]);
+    }
+}
+
+/// `certain_loads.cpp`: each byte has to matter.
+#[test]
+fn a_load_whose_last_byte_is_unused_traps_across_the_end() {
+    for (level, instance) in instances("narrowed_load") {
+        let words = ["low_half", "low_byte", "shifted", "remainder", "of_two"];
+        assert_each_traps(level, &instance, &words, MEMORY_END - 2, &[]);
+        assert_each_traps(level, &instance, &["lanes"], MEMORY_END - 8, &[]);
+    }
+}
+
+/// `kept_accesses.cpp`: an empty asm statement uses all of a vector.
+#[test]
+fn a_vector_of_which_half_is_needed_is_loaded_whole() {
+    let fixture = Fixture::read(&program::fixture("trapdoor/part_of_vector.wat"));
+    let source = [Source { prefix: fixture.name(), bytes: fixture.bytes() }];
+    // The first with instructions that extend what is in memory.
+    let target = TargetOptions { cpu: Some("x86-64-v2".to_owned()), ..TargetOptions::default() };
+    for level in LEVELS {
+        for strict_traps in [false, true] {
+            let code = CodeOptions { opt_level: level, strict_traps, ..CodeOptions::default() };
+            let library =
+                plugin::build_for(&target, &source, &code).unwrap_or_else(|error| panic!("{error}"));
+            let instance = instantiate(&library, "part_of_vector");
+            assert_each_traps(level, &instance, &["bytes", "halves"], MEMORY_END - 8, &[]);
+        }
+    }
+}
+
+/// `relaxed_accesses.cpp`, `kept_accesses.cpp`: volatile, since there is a way on which nothing uses it.
+#[test]
+fn a_load_that_only_one_way_needs_traps() {
+    for (level, instance) in instances("sunk_load") {
+        let exports = ["one_way", "stored_on_one_way"];
+        assert_each_traps(level, &instance, &exports, MEMORY_END, &[Value::I32(1)]);
+    }
+}
+
+/// `equal_values.cpp`: equal loads count as one.
+#[test]
+fn a_load_for_a_store_that_turns_out_superfluous_traps() {
+    for (level, instance) in instances("merged_load") {
+        assert_each_traps(level, &instance, &["overwritten"], MEMORY_END, &[]);
+    }
+}
+
+/// `certain_loads.cpp`: such a store keeps no value. The first of four loads is the only one out of bounds.
+#[test]
+fn loads_for_stores_of_a_loop_to_one_place_trap() {
+    for (level, instance) in instances("merged_load") {
+        let exports = ["last", "last_of_two"];
+        assert_each_traps(level, &instance, &exports, MEMORY_END - 1000 - (4 << 12), &[Value::I32(4)]);
+    }
+}
+
+/// `kept_accesses.cpp`: what a select takes has passed through an empty asm statement.
+#[test]
+fn a_load_that_a_select_does_not_choose_traps() {
+    for (level, instance) in instances("chosen_load") {
+        let exports = ["i32", "i64", "extended"];
+        assert_each_traps(level, &instance, &exports, MEMORY_END, &[Value::I32(1)]);
+    }
+}
+
+/// `relaxed_accesses.cpp`: such a store stays volatile. In processes, since what does not trap would never end.
+#[test]
+fn a_store_in_a_loop_that_never_ends_traps() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    for entry in ["_start", "unknown"] {
+        for level in ["-O0", "-O1", "-O2", "-O3"] {
+            let output = directory.path().join("program");
+            let options = [level, &format!("--entry={entry}")];
+            program::compile(&program::fixture("trapdoor/endless_store.wat"), &output, &options)
+                .unwrap_or_else(|error| panic!("{level}: {error}"));
+            let finished = program::run(&mut Command::new(&output), b"").expect("it can be run");
+            assert_eq!(finished.status, Some(TRAP_EXIT_STATUS), "{level}: {entry}");
         }
     }
 }

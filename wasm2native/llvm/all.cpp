@@ -15,6 +15,7 @@
 #include "copies.cpp"
 #include "dispatch_threading.cpp"
 #include "dominated_checks.cpp"
+#include "equal_values.cpp"
 #include "erase.cpp"
 #include "extended_indices.cpp"
 #include "huge_functions.cpp"

@@ -2,6 +2,7 @@
 
 #include "certain_loads.h"
 
+#include "equal_values.h"
 #include "linear_memory.h"
 #include "llvm/IR/Constants.h"
 #include "llvm/IR/IntrinsicInst.h"
@@ -29,21 +30,7 @@ bool isOverwritten(StoreInst &store) {
         if (++steps > kMaxBlockSteps)
             return true;
         auto *later = dyn_cast<StoreInst>(next);
-        if (later && later->getPointerOperand() == store.getPointerOperand())
-            return true;
-    }
-    return false;
-}
-
-/// Whether `pointer` is stored to where a load of it may see what was stored.
-bool mayBeForwarded(LoadInst &load) {
-    unsigned steps = 0;
-    for (User *user : load.getPointerOperand()->users()) {
-        if (++steps > kMaxBlockSteps)
-            return true;
-        auto *store = dyn_cast<StoreInst>(user);
-        bool isLater = store && store->getParent() == load.getParent() && load.comesBefore(store);
-        if (store && !isLater)
+        if (later && mayBeEqual(*later->getPointerOperand(), *store.getPointerOperand()))
             return true;
     }
     return false;
@@ -90,31 +77,12 @@ bool isDefinedIn(Value &value, Loop *loop) {
     return instruction && loop && loop->contains(instruction);
 }
 
-/// Whether an instruction stays, whatever is known about values. Loads are left out: they may be merged.
-bool isEffect(Instruction &instruction) {
-    if (auto *store = dyn_cast<StoreInst>(&instruction))
-        return !isa<LoadInst>(store->getValueOperand()) && !isOverwritten(*store);
-    auto *call = dyn_cast<CallBase>(&instruction);
-    return call && call->mayHaveSideEffects();
-}
-
-Instruction *firstEffect(BasicBlock &block) {
-    unsigned steps = 0;
-    for (Instruction &instruction : block) {
-        if (++steps > kMaxBlockSteps)
-            return nullptr;
-        if (isEffect(instruction))
-            return &instruction;
-    }
-    return nullptr;
-}
-
 /// Whether two operands are surely different. Equal instructions are not yet one: accesses were volatile.
 bool areDifferent(const Value &one, const Value &other) {
     auto *instruction = dyn_cast<Instruction>(&one);
     auto *otherInstruction = dyn_cast<Instruction>(&other);
     if (!instruction || !otherInstruction)
-        return &one != &other;
+        return &one != &other && !dependsOnLoad(one) && !dependsOnLoad(other);
     return instruction->getOpcode() != otherInstruction->getOpcode();
 }
 
@@ -127,26 +95,6 @@ bool areDifferentEffects(const Instruction &one, const Instruction &other) {
             return true;
     }
     return false;
-}
-
-/// Whether two ways on cannot become one.
-bool haveDifferentEffects(BasicBlock &one, BasicBlock &other) {
-    if (&one == &other)
-        return false;
-    auto effectOf = [&](BasicBlock &block) {
-        return block.getSinglePredecessor() ? firstEffect(block) : nullptr;
-    };
-    Instruction *effect = effectOf(one);
-    Instruction *otherEffect = effectOf(other);
-    if (effect && otherEffect)
-        return areDifferentEffects(*effect, *otherEffect);
-    if (effect || otherEffect)
-        return true;
-    auto *end = dyn_cast<ReturnInst>(one.getTerminator());
-    auto *otherEnd = dyn_cast<ReturnInst>(other.getTerminator());
-    return end && otherEnd && end->getNumOperands() == 1 && otherEnd->getNumOperands() == 1 &&
-           end->getReturnValue() != otherEnd->getReturnValue() && isa<Constant>(end->getReturnValue()) &&
-           isa<Constant>(otherEnd->getReturnValue());
 }
 
 } // namespace
@@ -213,10 +161,15 @@ bool CertainLoads::reachesThroughPhi(PHINode &phi, const Use &use, Trail trail) 
     // What a loop carries from one iteration to the next and hands on at its end.
     if (!loop || loop->getLoopLatch() != from || loop->getExitingBlock() != from || loop->contains(&phi))
         return false;
-    bool isCarried = any_of(loop->getHeader()->phis(), [&](PHINode &carried) {
-        return carried.getIncomingValueForBlock(from) == trail.value;
-    });
-    return isCarried && reaches({trail.load, &phi, trail.isLossy});
+    return isCarried(*trail.value, *loop) && reaches({trail.load, &phi, trail.isLossy});
+}
+
+/// Whether the next iteration of a loop gets `value` from this one.
+bool CertainLoads::isCarried(Value &value, Loop &loop) {
+    BasicBlock *latch = loop.getLoopLatch();
+    return latch && any_of(loop.getHeader()->phis(), [&](PHINode &carried) {
+               return carried.getIncomingValueForBlock(latch) == &value && !carried.use_empty();
+           });
 }
 
 /// Whether `user` stays, and needs its operand whole.
@@ -226,8 +179,10 @@ bool CertainLoads::isKeptBy(Instruction &user, const Use &use, Trail trail) {
         if (use.getOperandNo() == StoreInst::getPointerOperandIndex())
             return true;
         // LLVM deletes a store of what was loaded from there.
-        bool isStoredBack =
-            trail.value == trail.load && store->getPointerOperand() == trail.load->getPointerOperand();
+        bool isStoredBack = trail.value == trail.load &&
+                            mayBeEqual(*store->getPointerOperand(), *trail.load->getPointerOperand());
+        if (isDoneBehindLoop(*store) && !isCarried(*trail.value, *loops.getLoopFor(store->getParent())))
+            return false;
         return !isStoredBack && !isOverwritten(*store);
     }
     if (auto *load = dyn_cast<LoadInst>(&user))
@@ -419,7 +374,8 @@ bool CertainLoads::isIndependent(Value &other, Trail trail) {
         if (value == trail.load || value == trail.value || visited.size() > kMaxOperands)
             return false;
         if (auto *load = dyn_cast<LoadInst>(instruction)) {
-            if (load->getPointerOperand() == trail.load->getPointerOperand() || mayBeForwarded(*load))
+            if (mayBeForwarded(*load) ||
+                mayBeEqual(*load->getPointerOperand(), *trail.load->getPointerOperand()))
                 return false;
             continue;
         }
@@ -431,6 +387,53 @@ bool CertainLoads::isIndependent(Value &other, Trail trail) {
         append_range(pending, instruction->operand_values());
     }
     return true;
+}
+
+/// Whether LLVM may do a store behind its loop, where only the last of the values counts.
+bool CertainLoads::isDoneBehindLoop(StoreInst &store) {
+    Loop *loop = loops.getLoopFor(store.getParent());
+    return stage == Stage::Optimisation && loop && !store.isVolatile() &&
+           loop->isLoopInvariant(store.getPointerOperand());
+}
+
+/// Whether an instruction stays, whatever is known about values. Loads are left out: they may be merged.
+bool CertainLoads::isEffect(Instruction &instruction) {
+    if (auto *store = dyn_cast<StoreInst>(&instruction))
+        return !isa<LoadInst>(store->getValueOperand()) && !isOverwritten(*store) &&
+               !isDoneBehindLoop(*store);
+    auto *call = dyn_cast<CallBase>(&instruction);
+    return call && call->mayHaveSideEffects();
+}
+
+Instruction *CertainLoads::firstEffect(BasicBlock &block) {
+    unsigned steps = 0;
+    for (Instruction &instruction : block) {
+        if (++steps > kMaxBlockSteps)
+            return nullptr;
+        if (isEffect(instruction))
+            return &instruction;
+    }
+    return nullptr;
+}
+
+/// Whether two ways on cannot become one.
+bool CertainLoads::haveDifferentEffects(BasicBlock &one, BasicBlock &other) {
+    if (&one == &other)
+        return false;
+    auto effectOf = [&](BasicBlock &block) {
+        return block.getSinglePredecessor() ? firstEffect(block) : nullptr;
+    };
+    Instruction *effect = effectOf(one);
+    Instruction *otherEffect = effectOf(other);
+    if (effect && otherEffect)
+        return areDifferentEffects(*effect, *otherEffect);
+    if (effect || otherEffect)
+        return true;
+    auto *end = dyn_cast<ReturnInst>(one.getTerminator());
+    auto *otherEnd = dyn_cast<ReturnInst>(other.getTerminator());
+    return end && otherEnd && end->getNumOperands() == 1 && otherEnd->getNumOperands() == 1 &&
+           end->getReturnValue() != otherEnd->getReturnValue() && isa<Constant>(end->getReturnValue()) &&
+           isa<Constant>(otherEnd->getReturnValue());
 }
 
 /// Whether a branch or switch cannot become a jump.

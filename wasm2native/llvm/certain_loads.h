@@ -48,6 +48,11 @@ private:
     bool isPassedByCompare(llvm::CmpInst &user, const llvm::Use &use, Trail trail);
     bool isPassedBySelect(llvm::SelectInst &user, const llvm::Use &use, Trail trail);
     bool isIndependent(llvm::Value &other, Trail trail);
+    bool isCarried(llvm::Value &value, llvm::Loop &loop);
+    bool isDoneBehindLoop(llvm::StoreInst &store);
+    bool isEffect(llvm::Instruction &instruction);
+    llvm::Instruction *firstEffect(llvm::BasicBlock &block);
+    bool haveDifferentEffects(llvm::BasicBlock &one, llvm::BasicBlock &other);
     bool dividesEffects(llvm::Instruction &terminator);
     bool dividesLoop(llvm::Loop &loop);
 

@@ -40,6 +40,10 @@ constexpr uint64_t kManyComparisons = 500'000;
 /// Beyond this, code generation takes as long.
 constexpr uint64_t kTooManyComparisons = 4'000'000;
 
+/// Instructions of one block after it was optimised. With twelve thousand, loads that stay in order, code
+/// generation takes three seconds, and four times that with twice as many.
+constexpr size_t kLongBlock = 10'000;
+
 enum class Shape { Ordinary, Large, Entangled, Hopeless };
 
 uint64_t comparisons(Function &function) {
@@ -102,6 +106,24 @@ void leaveAlone(Function &function) {
     function.removeFnAttr(Attribute::MinSize);
     function.addFnAttr(Attribute::OptimizeNone);
     function.addFnAttr(Attribute::NoInline);
+}
+
+void leaveLongBlocksAlone(Module &module) {
+    for (Function &function : module) {
+        size_t longest = 0;
+        for (BasicBlock &block : function)
+            longest = std::max(longest, block.size());
+        if (longest <= kLongBlock || function.hasOptNone())
+            continue;
+        OptimizationRemarkEmitter remarks(&function);
+        remarks.emit([&] {
+            return OptimizationRemark(kHugeFunctionsName, "LongBlock", startOf(function),
+                                      &function.getEntryBlock())
+                   << "a block of " << ore::NV("Instructions", unsigned(longest))
+                   << " instructions has its code made the fast way";
+        });
+        leaveAlone(function);
+    }
 }
 
 HugeFunctions::HugeFunctions(Module &module, FunctionAnalysisManager &analyses) : module(module) {

@@ -12,6 +12,10 @@ namespace w2n {
 /// Keeps all passes away from a function, and has its code made the fast way.
 void leaveAlone(llvm::Function &function);
 
+/// Has the code of functions with a long block made the fast way: instruction selection and scheduling look
+/// at whole blocks, for each instruction.
+void leaveLongBlocksAlone(llvm::Module &module);
+
 /// Optimises the huge functions of a module cheaply, and keeps all later passes away from them while it
 /// lives.
 class HugeFunctions {

@@ -80,9 +80,9 @@ OptimizationLevel levelOf(W2nOptLevel level) {
     llvm_unreachable("the levels are those of the enumeration");
 }
 
-/// What is done at every level before anything else: locals are in memory as they were translated. What has to see them
-/// there, because no value then has to be merged anew, runs before they become registers. At -O0 nothing follows, so
-/// loads that code generation would change are kept from it here.
+/// What is done at every level before anything else: locals are in memory as they were translated. What has
+/// to see them there, because no value then has to be merged anew, runs before they become registers. At -O0
+/// nothing follows, so loads that code generation would change are kept from it here.
 void prepare(Module &module, OptimizationLevel level, const W2nPassOptions &options) {
     for (Function &function : module) {
         if (function.isDeclaration())
@@ -126,8 +126,11 @@ void optimise(Module &module, TargetMachine &machine, OptimizationLevel level,
     builder.registerFunctionAnalyses(functions);
     builder.registerLoopAnalyses(loops);
     builder.crossRegisterProxies(loops, functions, components, modules);
-    HugeFunctions huge(module, functions);
-    builder.buildPerModuleDefaultPipeline(level).run(module, modules);
+    {
+        HugeFunctions huge(module, functions);
+        builder.buildPerModuleDefaultPipeline(level).run(module, modules);
+    }
+    leaveLongBlocksAlone(module);
 }
 
 } // namespace

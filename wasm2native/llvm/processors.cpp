@@ -1,7 +1,7 @@
 //! Answers what LLVM's subtarget tables say of processors.
 //!
-//! The rule: no list of processors of ours; a newer LLVM brings newer ones. What depends on the architecture stands
-//! here, and in `src/arch/`.
+//! The rule: no list of processors of ours; a newer LLVM brings newer ones. What depends on the architecture
+//! stands here, and in `src/arch/`.
 
 #include "processors.h"
 

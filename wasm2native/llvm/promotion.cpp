@@ -10,10 +10,12 @@
 
 #include "huge_functions.h"
 #include "llvm/Analysis/IteratedDominanceFrontier.h"
+#include "llvm/Analysis/OptimizationRemarkEmitter.h"
 #include "llvm/IR/CFG.h"
 #include "llvm/IR/Dominators.h"
 #include "llvm/IR/Instructions.h"
 #include "llvm/Transforms/Utils/PromoteMemToReg.h"
+#include "remark.h"
 
 using namespace llvm;
 
@@ -21,19 +23,33 @@ namespace w2n {
 
 namespace {
 
+constexpr const char *kPromotionName = "promotion";
+
 /// Phis of one function. Functions that people wrote need some thousands at most; with a hundred thousand the
 /// back end takes minutes.
 constexpr uint64_t kMaxPhis = 30'000;
 
+/// Phis for each instruction of a function: what people wrote has a fraction of one. There may be any number
+/// of small functions, so the limit has to be in proportion to each.
+constexpr uint64_t kMaxPhisPerInstruction = 2;
+
+/// So many are nothing to speak of.
+constexpr uint64_t kFewPhis = 1'000;
+
 /// Their entries.
 constexpr uint64_t kMaxPhiEntries = 2'000'000;
+
+uint64_t maxPhis(Function &function) {
+    return std::clamp(kMaxPhisPerInstruction * function.getInstructionCount(), kFewPhis, kMaxPhis);
+}
 
 using Blocks = SmallPtrSet<BasicBlock *, 32>;
 
 /// Counts the phis that locals need.
 class PhiCounter {
 public:
-    PhiCounter(Function &function, DominatorTree &dominators) : dominators(dominators) {
+    PhiCounter(Function &function, DominatorTree &dominators)
+        : dominators(dominators), phiLimit(maxPhis(function)) {
         for (BasicBlock &block : function)
             waysIn[&block] = pred_size(&block);
     }
@@ -65,7 +81,7 @@ public:
         addMerges(defining, using_);
     }
 
-    bool isTooMuch() const { return phis > kMaxPhis || entries > kMaxPhiEntries; }
+    bool isTooMuch() const { return phis > phiLimit || entries > kMaxPhiEntries; }
 
 private:
     void addMerges(Blocks &defining, const Blocks &using_) {
@@ -91,6 +107,7 @@ private:
     }
 
     DominatorTree &dominators;
+    uint64_t phiLimit;
     DenseMap<BasicBlock *, unsigned> waysIn;
     uint64_t phis = 0;
     uint64_t entries = 0;
@@ -104,7 +121,7 @@ bool mayBeTooMuch(Function &function, size_t locals) {
         merges += ways > 1;
         waysIn += ways > 1 ? ways : 0;
     }
-    return locals * merges > kMaxPhis || locals * waysIn > kMaxPhiEntries;
+    return locals * merges > maxPhis(function) || locals * waysIn > kMaxPhiEntries;
 }
 
 bool needsTooMuch(Function &function, DominatorTree &dominators, ArrayRef<AllocaInst *> locals) {
@@ -131,10 +148,18 @@ void promoteLocals(Function &function) {
     if (locals.empty())
         return;
     DominatorTree dominators(function);
-    if (needsTooMuch(function, dominators, locals))
-        leaveAlone(function);
-    else
+    if (!needsTooMuch(function, dominators, locals)) {
         PromoteMemToReg(locals, dominators);
+        return;
+    }
+    OptimizationRemarkEmitter remarks(&function);
+    remarks.emit([&] {
+        return OptimizationRemark(kPromotionName, "KeptInMemory", startOf(function),
+                                  &function.getEntryBlock())
+               << ore::NV("Locals", locals.size())
+               << " locals, which change in too many places, stay in memory: the function is not optimised";
+    });
+    leaveAlone(function);
 }
 
 } // namespace w2n

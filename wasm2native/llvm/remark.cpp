@@ -1,5 +1,5 @@
-//! Remarks of passes, wanted for one context, not for the process, and taken apart: the C API gives them as one
-//! text only, and turns them on for everybody.
+//! Remarks of passes, wanted for one context, not for the process, and taken apart: the C API gives them as
+//! one text only, and turns them on for everybody.
 
 #include "remark.h"
 

@@ -1,4 +1,5 @@
-//! What LLVM reports in one context, and remarks of passes taken apart, for `backend/diagnostics.rs`, which repeats these declarations.
+//! What LLVM reports in one context, and remarks of passes taken apart, for `backend/diagnostics.rs`, which
+//! repeats these declarations.
 #pragma once
 
 #include "llvm-c/Types.h"
@@ -31,7 +32,8 @@ struct W2nRemark {
 
 /// Calls `report(info, state)` with all that LLVM has to say in `context`; with what passes did only if they
 /// are to say it.
-void w2n_listen(LLVMContextRef context, void (*report)(LLVMDiagnosticInfoRef, void *), void *state, bool wantsRemarks);
+void w2n_listen(LLVMContextRef context, void (*report)(LLVMDiagnosticInfoRef, void *), void *state,
+                bool wantsRemarks);
 
 /// Fills in `remark` if `info` is a remark; answers whether it is.
 bool w2n_read_remark(LLVMDiagnosticInfoRef info, W2nRemark *remark);

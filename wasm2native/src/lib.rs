@@ -1,5 +1,5 @@
-//! Ahead-of-time compiler from WebAssembly to native code. [`Compilation`] is how programs use it. In the order of
-//! the pipeline, with `arch`, which has the facts of the processor, before all of them:
+//! Ahead-of-time compiler from WebAssembly to native code. [`Compilation`] is how programs use it. In the
+//! order of the pipeline, with `arch`, which has the facts of the processor, before all of them:
 //!
 //! 1. [`wasm`]: bytes to a validated `Module`; knows no LLVM.
 //! 2. `env`: what a function body may look up: types, symbols, the layout of an instance.

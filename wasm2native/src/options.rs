@@ -349,8 +349,8 @@ pub struct ReportOptions {
     pub warnings: Warnings,
 }
 
-/// What the surroundings say about a run. The compiler itself asks neither the environment nor where it stands;
-/// the programs that it starts inherit both.
+/// What the surroundings say about a run. The compiler itself asks neither the environment nor where it
+/// stands; the programs that it starts inherit both.
 #[derive(Clone, Debug)]
 pub struct Environment {
     /// `CC`: the C compiler to link with, and its first arguments.

@@ -16,8 +16,8 @@ const PROGRAM: Style = Style::new().bold();
 /// Longer lines are no help to anybody.
 const LINE_LIMIT_CHARS: usize = 400;
 
-/// The text of `diagnostic` with its place in the source and its hint, as whole lines, with escape sequences for
-/// colours; `anstream` takes them out where they are not wanted.
+/// The text of `diagnostic` with its place in the source and its hint, as whole lines, with escape sequences
+/// for colours; `anstream` takes them out where they are not wanted.
 pub fn text(diagnostic: &Diagnostic) -> String {
     let mut text = headline(diagnostic);
     text.push('\n');
@@ -81,7 +81,8 @@ fn printable_lines(lines: &str) -> String {
     lines.lines().map(printable_line).collect::<Vec<_>>().join("\n")
 }
 
-/// `diagnostic` as one line of JSON: an object that always has the same keys, null where there is nothing to say.
+/// `diagnostic` as one line of JSON: an object that always has the same keys, null where there is nothing to
+/// say.
 pub fn json(diagnostic: &Diagnostic) -> String {
     let severity = match diagnostic.severity() {
         Severity::Error => "error",

@@ -334,6 +334,7 @@ fn module(memory_is: MemoryIs) -> ModuleDescriptor<Word> {
         abi_version: ABI_VERSION,
         flags: 0,
         api: null_mut(),
+        wasi: null_mut(),
         name: none,
         instance_size: size_of::<InstanceBlock>() as u32,
         type_ids_offset: 0,

@@ -43,8 +43,8 @@ pub struct ModuleDescriptor<P> {
     pub flags: u32,
     /// `*const W2nApi`: the host API of the runtime linked with the module. Second field for C hosts.
     pub api: P,
-    /// `*const W2nWasiApi`: how hosts make what imports from WASI work on. Null where no import is linked to WASI,
-    /// and in executables. Third field for C hosts.
+    /// `*const W2nWasiApi`: how hosts make what imports from WASI work on. Null where no import is linked to
+    /// WASI, and in executables. Third field for C hosts.
     pub wasi: P,
     /// Name of the module (from the name section, else the input file's name). UTF-8.
     pub name: Slice<P>,

@@ -36,8 +36,8 @@ pub use variables::*;
 pub use wasi::{is_wasi_module, wasi_symbol_prefix};
 pub use wasi_api::*;
 
-/// Version of everything in this crate. A runtime refuses a descriptor with another version. Whatever changes here
-/// is a new one: `tests/layout.rs` compares it with `layout.txt`.
+/// Version of everything in this crate. A runtime refuses a descriptor with another version. Whatever changes
+/// here is a new one: `tests/layout.rs` compares it with `layout.txt`.
 pub const ABI_VERSION: u32 = 3;
 
 /// Log2 of the bytes in a Wasm page, unless a memory's type says otherwise (custom page sizes).

@@ -24,7 +24,8 @@ pub struct HostWasi {
     _opaque: [u8; 0],
 }
 
-/// Reads into, or writes from, `len` bytes: how many, 0 at the end, less than 0 for an error (the guest gets IO).
+/// Reads into, or writes from, `len` bytes: how many, 0 at the end, less than 0 for an error (the guest gets
+/// IO).
 pub type WasiStreamCallback = unsafe extern "C" fn(env: HostPointer, bytes: *mut u8, len: u64) -> i64;
 
 /// The time of a clock (a witx `clockid`) in nanoseconds.
@@ -106,12 +107,12 @@ pub struct W2nWasiApi {
     pub abi_version: u32,
     /// Bytes of this table: later versions append.
     pub size: u32,
-    /// Makes a context; null after a failure, with the reason, not terminated, in `message` (at most `capacity`
-    /// bytes, filled up with 0). What the configuration points to is copied.
+    /// Makes a context; null after a failure, with the reason, not terminated, in `message` (at most
+    /// `capacity` bytes, filled up with 0). What the configuration points to is copied.
     pub make:
         unsafe extern "C" fn(config: *const W2nWasiConfig, message: *mut u8, capacity: u64) -> *mut HostWasi,
-    /// Gives a context up: closes what the guest has open. Its instances must have been given up before. 0, or
-    /// `InvalidArgument` while a call is in the context, which then stays.
+    /// Gives a context up: closes what the guest has open. Its instances must have been given up before. 0,
+    /// or `InvalidArgument` while a call is in the context, which then stays.
     pub discard: unsafe extern "C" fn(wasi: *mut HostWasi) -> u32,
     /// Takes what the guest has written to standard output (1) or error (2) where they are
     /// [`WASI_STREAM_BYTES`]: moves at most `capacity` bytes, answers how many there were.

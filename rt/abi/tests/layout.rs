@@ -1,8 +1,8 @@
 //! What compiled code and runtime agree on does not change without another `ABI_VERSION`.
 //!
-//! How: what the sources of this crate declare (structures, enumerations, constants, the runtime's functions) is
-//! held against `layout.txt`, which has the version in its first line. `W2N_BLESS=1` writes it anew, but only with
-//! another version. Layouts follow from declarations: all structures are `repr(C)`.
+//! How: what the sources of this crate declare (structures, enumerations, constants, the runtime's functions)
+//! is held against `layout.txt`, which has the version in its first line. `W2N_BLESS=1` writes it anew, but
+//! only with another version. Layouts follow from declarations: all structures are `repr(C)`.
 
 use std::fs;
 use std::path::Path;

@@ -62,6 +62,8 @@ impl Drop for Mapping {
 }
 
 /// Sleeps until somebody wakes the word up, unless it is not `value` (any more). May wake up for no reason.
+#[cold]
+#[inline(never)]
 pub fn wait_while(word: &AtomicU32, value: u32) {
     let no_limit = null::<libc::timespec>();
     // SAFETY: the kernel only reads the word, which is borrowed.
@@ -69,6 +71,8 @@ pub fn wait_while(word: &AtomicU32, value: u32) {
 }
 
 /// Wakes one of those up that sleep at the word.
+#[cold]
+#[inline(never)]
 pub fn wake_one(word: &AtomicU32) {
     // SAFETY: the kernel does not even read the word.
     unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), FUTEX_WAKE, 1) };

@@ -39,7 +39,8 @@ enum MemoryOf {
     Another,
 }
 
-/// A module with a memory of one page that may grow to four, exported as `m`, and a function that does nothing.
+/// A module with a memory of one page that may grow to four, exported as `m`, and a function that does
+/// nothing.
 fn module(memory: MemoryOf) -> Module {
     let ty = ExternDescriptor {
         kind: extern_kind_number(ExternKind::Memory),
@@ -83,6 +84,7 @@ fn module(memory: MemoryOf) -> Module {
         initialize: initialize as *const () as HostPointer,
         func_names: none(),
         pc_map: null_mut(),
+        wasi: null_mut(),
     };
     // SAFETY: it is leaked, and describes what is above.
     unsafe { Module::new(Box::leak(Box::new(descriptor))) }.expect("not null")

@@ -143,6 +143,7 @@ pub fn module(parts: Parts) -> &'static HostModule {
         initialize: parts.initialize as Word,
         func_names: leak(parts.func_names.into_iter().map(text).collect::<Vec<_>>()),
         pc_map: parts.pc_map.cast_mut(),
+        wasi: null_mut(),
     }))
 }
 

@@ -26,8 +26,8 @@ impl Program {
             match rng.u32(0..100) {
                 0..=7 => algebra::kernel(rng, number),
                 8..=11 => bytes::kernel(rng, number),
-                12..=17 => recurrence::kernel(rng, number),
-                18..=44 => algebra::stencil(rng, number),
+                12..=20 => recurrence::kernel(rng, number),
+                21..=44 => algebra::stencil(rng, number),
                 _ => nest::kernel(rng, number),
             }
         };

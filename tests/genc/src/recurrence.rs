@@ -9,7 +9,7 @@ use crate::types::Element;
 
 /// Makes the kernel of that number.
 pub fn kernel(mut rng: Rng, number: u32) -> Kernel {
-    let copies = [2, 2, 3, 4, 4, 8][rng.usize(0..6)];
+    let copies = [2, 2, 2, 3, 4, 4][rng.usize(0..6)];
     let (ty, is_wide) = [
         ("uint32_t", false),
         ("int64_t", false),
@@ -20,7 +20,7 @@ pub fn kernel(mut rng: Rng, number: u32) -> Kernel {
         ("wide", true),
     ][rng.usize(0..7)];
     let step = rng.u32(1..9);
-    let (sign, factor, xor) = (["+", "-"][rng.usize(0..2)], rng.u32(3..2_000_000), rng.u32(0..9));
+    let (sign, factor, xor) = (["+", "-", "-"][rng.usize(0..3)], rng.u32(3..2_000_000), rng.u32(0..9));
     let product = match (is_wide, ty) {
         (true, "uint64_t" | "wide") => "(wide)",
         (true, _) => "(signed_wide)",
@@ -29,8 +29,8 @@ pub fn kernel(mut rng: Rng, number: u32) -> Kernel {
     };
     let shift = if is_wide { [64, 64, 0, 32][rng.usize(0..4)] } else { [0, 7, 0, 16][rng.usize(0..4)] };
     let result = [Element::U64, Element::U64, Element::U32, Element::I16][rng.usize(0..4)];
-    let is_carried = rng.bool();
-    let odd = if rng.u32(0..4) == 0 { rng.u32(0..copies) } else { copies };
+    let is_carried = rng.u32(0..4) == 0;
+    let odd = if rng.u32(0..6) == 0 { rng.u32(0..copies) } else { copies };
     let mut body = String::new();
     for copy in 0..copies {
         let distance = copy * step + u32::from(copy == odd);

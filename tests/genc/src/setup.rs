@@ -39,7 +39,7 @@ impl Guest {
         if rng.u32(0..3) == 0 {
             options.push("-msimd128");
         }
-        if rng.u32(0..3) == 0 {
+        if rng.bool() {
             options.push("-mwide-arithmetic");
         }
         let unrolling: &[&'static str] = match rng.u32(0..10) {

@@ -15,7 +15,7 @@ use w2n_tests::fault::{self, Fault, Test};
 const TIMEOUT_SECONDS: &str = "600";
 
 /// What has tests that catch faults.
-const PACKAGES: [&str; 3] = ["wasm2native", "w2n-tests", "libwasirt"];
+const PACKAGES: [&str; 4] = ["wasm2native", "w2n-tests", "libwasirt", "w2n-genc"];
 
 const HEADING: &str = "# Faults that the tests catch
 

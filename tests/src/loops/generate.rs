@@ -272,6 +272,22 @@ impl GuestLoop {
         (guest_loop, Arguments { index: memory.index(), starts: [1 << 16, 0], count })
     }
 
+    /// Two copies of which the second loads, before anything is stored, a part of what the first stores. That part
+    /// is not all of it, so that no later load can be had from an earlier store.
+    pub fn overlapping_copies() -> Self {
+        let access = |kind, distance| Access { pointer: 0, kind, width: 4, distance, offset: 0 };
+        Self {
+            counter: Counter::NotEqual { by: 1 },
+            strides: [4, 4],
+            copies: 2,
+            is_hoisted: true,
+            accesses: vec![access(Kind::Load, 0), access(Kind::Store, 6)],
+            repeats: 1,
+            shift: 0,
+            is_ordered: false,
+        }
+    }
+
     /// Calls `visit` with the first byte and the width of every access, until it answers false. Addresses
     /// are as the specification says: the index wraps, the offset does not.
     pub fn touched(&self, arguments: &Arguments, mut visit: impl FnMut(u64, u32) -> bool) {

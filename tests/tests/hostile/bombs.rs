@@ -1,115 +1,105 @@
 //! Modules that are small and ask for much: more than their size in time or memory, if a phase of the compiler
 //! takes them at their word.
 //!
-//! How: the compiler has limits on processor time and memory, at -O0 and at -O2. What it cannot do in proportion it
-//! refuses with the limit that was exceeded.
+//! How: each of `bomb_code`, `bomb_sections` and `bomb_wide` is compiled at -O0 and at -O2, with limits on processor
+//! time and memory, and run if it answers something. What the compiler cannot do in proportion it refuses with the
+//! limit that was exceeded. `BOMBS=full` makes them as large as they were ever asked for, and prints what each
+//! took; `BOMBS=full:NAME` those whose names begin so.
 
 use std::process::Command;
 
-use w2n_tests::command::{Bench, holds};
-use w2n_tests::program::compiler;
+use w2n_tests::command::Bench;
 
-/// Seconds of processor time.
-const CPU_LIMIT: &str = "--cpu=60";
+use crate::measure::{MOST_MEMORY_BYTES, MOST_SECONDS, Run, compile};
+use crate::{bomb_code, bomb_sections, bomb_wide};
 
-/// Bytes of address space, of which stacks of threads that are hardly used take a part.
-const MEMORY_LIMIT: &str = "--as=3000000000";
+/// Seconds for a module of the size that is tried always, of which most take one or two.
+const SECONDS: u64 = 20;
 
-#[track_caller]
-fn compile(text: &str, level: &str) -> (i32, String) {
-    let bench = Bench::new(text);
-    let mut command = Command::new("prlimit");
-    command.args([CPU_LIMIT, MEMORY_LIMIT]).arg(compiler()).args(["-j1", "-c", level, "app.wat"]);
-    let output = command.current_dir(bench.dir()).env_remove("CC").output().expect("prlimit runs");
-    let status = output.status.code().unwrap_or(-1);
-    (status, holds(&output, status, &[]))
+/// What must become of a module.
+#[derive(Clone, Copy, Debug)]
+pub enum Outcome {
+    /// It compiles, and as a program exits with this status.
+    Answers(i32),
+    /// It is refused, with these words.
+    Refused(&'static str),
 }
 
-#[track_caller]
-fn compiles(text: &str) {
-    for level in ["-O0", "-O2"] {
-        let (status, said) = compile(text, level);
-        assert_eq!(status, 0, "{level}: {said}");
+/// Modules of one shape.
+pub struct Bomb {
+    /// Its name.
+    pub name: &'static str,
+    /// The module of a size.
+    pub module: fn(usize) -> Vec<u8>,
+    /// The size that is tried always, and how it ends.
+    pub small: (usize, Outcome),
+    /// The size that was asked for, or twice that.
+    pub full: (usize, Outcome),
+}
+
+impl Bomb {
+    fn check(&self, size: usize, outcome: Outcome, seconds: u64) {
+        let module = (self.module)(size);
+        for level in ["-O0", "-O2"] {
+            let bench = Bench::new("");
+            let run = compile(&bench, &module, &[level], seconds);
+            println!(
+                "{:24} {size:8} {:10} bytes {level}: status {:2} {:6.2} s {:6} MB",
+                self.name,
+                module.len(),
+                run.status,
+                run.cpu.as_secs_f64(),
+                run.peak_bytes >> 20
+            );
+            self.judge(&run, outcome, &format!("{} of {size} at {level}", self.name), &bench);
+        }
+    }
+
+    fn judge(&self, run: &Run, outcome: Outcome, what: &str, bench: &Bench) {
+        assert!(run.peak_bytes <= MOST_MEMORY_BYTES, "{what}: {} MB", run.peak_bytes >> 20);
+        match outcome {
+            Outcome::Answers(answer) => {
+                assert_eq!((run.status, run.said.as_str()), (0, ""), "{what}");
+                let program = Command::new(bench.path("app")).status().expect("the program runs");
+                assert_eq!(program.code(), Some(answer), "{what}");
+            }
+            Outcome::Refused(words) => {
+                assert!(run.status == 1 && run.said.contains(words), "{what}: {} {}", run.status, run.said);
+            }
+        }
     }
 }
 
 #[test]
-fn locals_that_change_in_nested_loops() {
-    let (locals, depth) = (2000, 400);
-    let count = |local| format!("(local.set {local} (i32.add (local.get {local}) (i32.const 1)))");
-    let counts: String = (0..locals).map(count).collect();
-    let ends: String = (0..depth).map(|level| format!("(br_if 0 (local.get {level})))")).collect();
-    let sum = "(i32.xor (local.get 1999))";
-    let locals = "i32 ".repeat(locals);
-    let loops = "(loop ".repeat(depth);
-    compiles(&format!(
-        "(module (func (export \"f\") (result i32) (local {locals}) {loops}{counts}{ends} (local.get 0) {sum}))"
-    ));
+fn bombs_of_code_end_within_limits() {
+    check_all(bomb_code::bombs());
 }
 
 #[test]
-fn a_switch_that_carries_many_values_to_one_label() {
-    let (targets, results) = (20_000, 500);
-    let types = "i32 ".repeat(results);
-    let values = "(i32.const 7)".repeat(results);
-    let (table, drops) = ("0 ".repeat(targets), "drop ".repeat(results));
-    compiles(&format!(
-        "(module (func (export \"f\") (param i32)
-           (block (result {types}) {values} (local.get 0) (br_table {table} 0)) {drops}))"
-    ));
+fn bombs_of_sections_end_within_limits() {
+    check_all(bomb_sections::bombs());
 }
 
 #[test]
-fn values_that_meet_at_too_many_places_are_refused() {
-    let (blocks, results) = (10_000, 500);
-    let types = "i32 ".repeat(results);
-    let values = "(i32.const 7)".repeat(results);
-    let (opens, closes) = ("(block (type $t) ".repeat(blocks), ")".repeat(blocks));
-    let drops = "drop ".repeat(results);
-    let text = format!("(module (type $t (func (result {types}))) (func {opens}{values}{closes} {drops}))");
-    for level in ["-O0", "-O2"] {
-        let (status, said) = compile(&text, level);
-        assert!(status == 1 && said.contains("limit exceeded: "), "{level}: {status} {said}");
+fn bombs_of_width_end_within_limits() {
+    check_all(bomb_wide::bombs());
+}
+
+/// Checks all of them, and fails with the names of those that do not end as they should.
+fn check_all(bombs: Vec<Bomb>) {
+    let wanted = std::env::var("BOMBS").unwrap_or_default();
+    let mut failed = Vec::new();
+    for bomb in bombs {
+        let (size, outcome, seconds) = match wanted.strip_prefix("full") {
+            Some(name) if bomb.name.starts_with(name.trim_start_matches(':')) => {
+                (bomb.full.0, bomb.full.1, MOST_SECONDS)
+            }
+            Some(_) => continue,
+            None => (bomb.small.0, bomb.small.1, SECONDS),
+        };
+        if std::panic::catch_unwind(|| bomb.check(size, outcome, seconds)).is_err() {
+            failed.push(bomb.name);
+        }
     }
-}
-
-#[test]
-fn comparisons_of_one_value_in_a_row() {
-    let one = |number| {
-        format!(
-            "(if (i32.eq (local.get 0) (i32.const {number}))
-               (then (local.set 1 (i32.const {}))) (else (local.set 1 (i32.add (local.get 1) (i32.const 1)))))",
-            3 * number
-        )
-    };
-    let all: String = (0..20_000).map(one).collect();
-    compiles(&format!(
-        "(module (func (export \"f\") (param i32) (result i32) (local i32) {all} (local.get 1)))"
-    ));
-}
-
-#[test]
-fn blocks_in_a_row() {
-    let block = "(block (local.set 0 (i32.add (i32.const 1) (local.get 0))))".repeat(30_000);
-    compiles(&format!("(module (func (export \"f\") (param i32) (result i32) {block} (local.get 0)))"));
-}
-
-#[test]
-fn types_that_nothing_uses() {
-    let param = |number: u32, bit: u32| if number >> bit & 1 == 0 { "i64 " } else { "i32 " };
-    let ty = |number| {
-        let params: String = (0..20).map(|bit| param(number, bit)).collect();
-        format!("(type (func (param {params})))")
-    };
-    let types: String = (0..20_000).map(ty).collect();
-    compiles(&format!("(module {types} (func (export \"main\") (result i32) (i32.const 42)))"));
-}
-
-#[test]
-fn globals_and_segments_with_offsets_that_are_not_constant() {
-    let globals: String =
-        (0..50_000).map(|value| format!("(global (mut i32) (i32.const {value}))")).collect();
-    compiles(&format!("(module {globals} (func (export \"f\") (result i32) (global.get 49999)))"));
-    let data = "(data (global.get 0) \"x\")".repeat(20_000);
-    compiles(&format!("(module (memory 1) (global i32 (i32.const 8)) {data})"));
+    assert!(failed.is_empty(), "{failed:?}");
 }

@@ -17,13 +17,26 @@ pub const LOOP: u8 = 0x03;
 pub const IF: u8 = 0x04;
 pub const ELSE: u8 = 0x05;
 pub const END: u8 = 0x0b;
+pub const BR: u8 = 0x0c;
 pub const BR_IF: u8 = 0x0d;
 pub const BR_TABLE: u8 = 0x0e;
 pub const CALL: u8 = 0x10;
+pub const CALL_INDIRECT: u8 = 0x11;
+pub const DROP: u8 = 0x1a;
+pub const SELECT: u8 = 0x1b;
 pub const LOCAL_GET: u8 = 0x20;
 pub const LOCAL_SET: u8 = 0x21;
+pub const LOCAL_TEE: u8 = 0x22;
+pub const GLOBAL_GET: u8 = 0x23;
+pub const GLOBAL_SET: u8 = 0x24;
+pub const TABLE_GET: u8 = 0x25;
+pub const I32_LOAD: u8 = 0x28;
+pub const I32_STORE: u8 = 0x36;
 pub const I32_CONST: u8 = 0x41;
+pub const I32_EQ: u8 = 0x46;
 pub const I32_ADD: u8 = 0x6a;
+pub const I32_XOR: u8 = 0x73;
+pub const REF_FUNC: u8 = 0xd2;
 
 /// Section ids.
 #[derive(Clone, Copy)]

@@ -1,7 +1,7 @@
 //! Modules made by hand, each at a limit or beyond it: counts, sizes, depths.
 //!
-//! The compiler runs as a command with a limit on its time. What is within the limits must compile and
-//! answer; what is beyond them must be refused at the place where it is.
+//! The compiler runs as a command with limits on its time and address space, at -O0 and at -O2. What is within the
+//! limits must compile and answer; what is beyond them must be refused at the place where it is.
 
 use std::process::{Command, Output};
 
@@ -22,21 +22,31 @@ enum Outcome {
 }
 use Outcome::{Answers, Compiles, Refused};
 
-/// Seconds after which the compiler hangs; each module takes a few at most.
-const LIMIT_SECONDS: &str = "100";
+/// Seconds of processor time after which the compiler hangs; each module takes a few at most.
+const CPU_LIMIT: &str = "--cpu=60";
 
-/// Runs the compiler on `module` with a limit on its time; the program is called `app`.
+/// Bytes of address space.
+const MEMORY_LIMIT: &str = "--as=3000000000";
+
+/// Runs the compiler on `module` with these limits; the program is called `app`.
 pub fn compile(bench: &Bench, module: &[u8], options: &[&str]) -> Output {
     bench.write("app.wasm", module);
-    let mut command = Command::new("timeout");
-    command.arg(LIMIT_SECONDS).arg(compiler()).args(options).arg("app.wasm");
-    command.current_dir(bench.dir()).env_remove("CC").output().expect("timeout runs")
+    let mut command = Command::new("prlimit");
+    command.args([CPU_LIMIT, MEMORY_LIMIT]).arg(compiler()).arg("-j1").args(options).arg("app.wasm");
+    command.current_dir(bench.dir()).env_remove("CC").output().expect("prlimit runs")
 }
 
 #[track_caller]
 fn check(name: &str, module: &[u8], outcome: Outcome) {
+    for level in ["-O0", "-O2"] {
+        check_at(level, &format!("{name} at {level}"), module, outcome);
+    }
+}
+
+#[track_caller]
+fn check_at(level: &str, name: &str, module: &[u8], outcome: Outcome) {
     let bench = Bench::new("");
-    let output = compile(&bench, module, &["-O0"]);
+    let output = compile(&bench, module, &[level]);
     match outcome {
         Refused(words) => {
             let said = holds(&output, 1, &["app.wasm: ", words]);

@@ -75,13 +75,14 @@ pub const CONFINED: &[Confined] = &[
             ("guest.rs", "guest memory"),
             ("memory_place.rs", "the reference to the memory in an instance"),
             ("entropy.rs", "the sums of a generator"),
+            ("host_api.rs", "what the host of a plugin points to"),
         ],
     },
     Confined {
         about: "makes a reference or a slice of an address: guest memory, to which others write, is copied",
         words: &["from_raw_parts", "from_raw_parts_mut", "slice_from_raw_parts", "transmute"],
         within: "libwasirt/src",
-        places: &[],
+        places: &[("host_api.rs", "what the host of a plugin points to")],
     },
     Confined {
         about: "makes a reference of a pointer, and no pointer here may become one",
@@ -96,6 +97,7 @@ pub const CONFINED: &[Confined] = &[
         places: &[
             ("path/resolve.rs", "guest paths"),
             ("grants.rs", "directories that the user of the program grants"),
+            ("host_api.rs", "directories that the host of a plugin grants"),
             ("narrow.rs", "real paths of directories that the user of the program grants"),
         ],
     },

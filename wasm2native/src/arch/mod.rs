@@ -1,5 +1,5 @@
-//! What depends on the processor that code is made for, as facts: one value of [`Arch`] per architecture, in a file
-//! of its own.
+//! What depends on the processor that code is made for, as facts: one value of [`Arch`] per architecture, in
+//! a file of its own.
 //!
 //! The rule: no other part of the compiler names an architecture, its relocations, registers or instructions
 //! (`tests/tests/tidy/confined.rs` holds it). What the passes need to know stands in `llvm/processors.cpp`.
@@ -59,7 +59,8 @@ pub struct Relocations {
 pub struct Calls {
     /// Of every Wasm function, direct or indirect. Arguments that do not fit into registers are on the stack.
     pub ordinary: u32,
-    /// Of functions that make tail calls: LLVM lets a `musttail` call in it have another type than its function.
+    /// Of functions that make tail calls: LLVM lets a `musttail` call in it have another type than its
+    /// function.
     pub tail: u32,
     /// Registers for integer and reference arguments in the tail convention; the instance takes one.
     pub tail_int_registers: usize,
@@ -69,8 +70,8 @@ pub struct Calls {
     pub tail_result_registers: usize,
 }
 
-/// An operation on vectors of 128 bits that is one instruction on some processors, but not in LLVM's generic IR, or
-/// not one that LLVM finds.
+/// An operation on vectors of 128 bits that is one instruction on some processors, but not in LLVM's generic
+/// IR, or not one that LLVM finds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VectorOp {
     /// Bytes by number: numbers of 128 and more give zero, others are taken modulo 16.

@@ -1,5 +1,5 @@
-//! The one door to LLVM's optimiser, which is `llvm/pipeline.cpp`: locals become registers at every level; above -O0
-//! LLVM's pipelines follow, with our own passes in them.
+//! The one door to LLVM's optimiser, which is `llvm/pipeline.cpp`: locals become registers at every level;
+//! above -O0 LLVM's pipelines follow, with our own passes in them.
 
 use std::ffi::{CString, c_char};
 

@@ -14,7 +14,7 @@ use crate::error::{CompileError, Result};
 const INSTRUCTIONS_PER_SHARD: usize = 50_000;
 
 /// More parts than this are not made: what all of them share is read by each.
-const MAX_SHARDS: usize = 8;
+pub const MAX_SHARDS: usize = 8;
 
 unsafe extern "C" {
     fn w2n_split(module: LLVMModuleRef, shards: c_uint) -> LLVMMemoryBufferRef;

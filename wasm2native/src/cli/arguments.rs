@@ -1,7 +1,8 @@
-//! The options: how clap reads them, and what `--help` says of each; `help.rs` lays that out, since ours have one dash.
+//! The options: how clap reads them, and what `--help` says of each; `help.rs` lays that out, since ours have
+//! one dash.
 //!
-//! The rule: an option is described where it is declared. What most users need stands in `--help`, the rest, marked
-//! `hide_short_help`, in `--help-all` only.
+//! The rule: an option is described where it is declared. What most users need stands in `--help`, the rest,
+//! marked `hide_short_help`, in `--help-all` only.
 
 use std::ffi::OsString;
 

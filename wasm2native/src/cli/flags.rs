@@ -1,7 +1,7 @@
 //! Flags of C compilers, which build systems give to whatever stands in for one.
 //!
-//! The rule: what is for C goes to the C compiler if there is a C source, and otherwise is named in one warning. A flag
-//! that might change what is made, and is not known here, stays an unknown option.
+//! The rule: what is for C goes to the C compiler if there is a C source, and otherwise is named in one
+//! warning. A flag that might change what is made, and is not known here, stays an unknown option.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;

@@ -33,8 +33,8 @@ struct Shared {
 }
 
 impl Progress {
-    /// Shows the line on standard error if that is a terminal which can move the cursor. Lines that the user asked
-    /// for, as with `-v`, go better without it.
+    /// Shows the line on standard error if that is a terminal which can move the cursor. Lines that the user
+    /// asked for, as with `-v`, go better without it.
     pub fn start(reports: ReportOptions) -> Self {
         let can_draw = std::env::var_os("TERM").is_some_and(|term| term != "dumb");
         let is_shown = std::io::stderr().is_terminal() && can_draw && !reports.steps;

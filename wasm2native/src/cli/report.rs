@@ -1,5 +1,5 @@
-//! Prints diagnostics on standard error, as text or as lines of JSON. A failed write there is ignored: there is
-//! nobody left to tell.
+//! Prints diagnostics on standard error, as text or as lines of JSON. A failed write there is ignored: there
+//! is nobody left to tell.
 
 use std::ffi::OsString;
 use std::io::Write;

@@ -258,8 +258,8 @@ fn listing(unresolved: &[String]) -> String {
     lines.join("\n")
 }
 
-/// What an import of a plugin is bound to that no C code provides: WASI if it is a function of it, else what its
-/// host gives. A host may give another function than WASI's, too.
+/// What an import of a plugin is bound to that no C code provides: WASI if it is a function of it, else what
+/// its host gives. A host may give another function than WASI's, too.
 pub fn wasi_or_host(module: &Module<'_>, import: &Import<'_>) -> Binding {
     match is_wasi_module(import.module) && wasi_problem(module, import).is_none() {
         true => Binding::Wasi,

@@ -1,7 +1,8 @@
 //! The one door to the compiler for programs: options in; what was made, and what there is to say of it, out.
 //!
-//! The rule: nothing here belongs to the process. Nothing is printed, no signal is handled, nobody exits, and what
-//! the surroundings say comes with the options. The `wasm2native` command is a user of this like any other.
+//! The rule: nothing here belongs to the process. Nothing is printed, no signal is handled, nobody exits, and
+//! what the surroundings say comes with the options. The `wasm2native` command is a user of this like any
+//! other.
 
 use std::path::PathBuf;
 
@@ -80,8 +81,8 @@ impl Compilation {
         self
     }
 
-    /// Files that the compilation may leave behind if the process ends, for whoever ends it. They are removed when
-    /// it is over.
+    /// Files that the compilation may leave behind if the process ends, for whoever ends it. They are removed
+    /// when it is over.
     pub fn temp_files(&self) -> TempFiles {
         self.temp_files.clone()
     }

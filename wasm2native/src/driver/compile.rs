@@ -239,7 +239,8 @@ fn compile_unit<'a>(
     let diagnostics = Diagnostics::listen(&context, tools.remarks());
     let llvm = optimised(tools, module.job, unit, &context, machine, Artifact::Object)?;
     diagnostics.check()?;
-    let count = shards::shard_count(&llvm);
+    // With as many units there is work enough for all threads.
+    let count = if module.job.units.len() >= shards::MAX_SHARDS { 1 } else { shards::shard_count(&llvm) };
     let mut more = Vec::new();
     let mut made = Made { module: module.number, ..Made::default() };
     if count == 1 {
@@ -313,7 +314,8 @@ fn write_object(path: PathBuf, bytes: &[u8]) -> Result<PathBuf> {
 }
 
 /// Passes whose remarks say something to a user about the speed of a loop or a function.
-const REMARKED_PASSES: [&str; 7] = [
+const REMARKED_PASSES: [&str; 8] = [
+    "promotion",
     "dispatch-threading",
     "wrap-versioning",
     "alias-versioning",

@@ -1,7 +1,7 @@
 //! Depfiles (`-MD`, `-MMD`): what an output was made of, as a rule that make, ninja and their like read.
 //!
-//! The rule: what make cannot be told is said, never left out without a word. Directories that were packed are named
-//! too, so that a file which is added to one is noticed.
+//! The rule: what make cannot be told is said, never left out without a word. Directories that were packed
+//! are named too, so that a file which is added to one is noticed.
 
 use std::cell::RefCell;
 use std::ffi::OsStr;
@@ -47,7 +47,8 @@ impl Dependencies {
         self.0.into_inner()
     }
 
-    /// The text of the depfile for `output`. Warnings name what make cannot be told of. Errors: the output is such.
+    /// The text of the depfile for `output`. Warnings name what make cannot be told of. Errors: the output is
+    /// such.
     pub fn rule(&self, options: &DepfileOptions, output: &Path) -> Result<(Vec<u8>, Vec<Diagnostic>)> {
         let all = self.0.borrow();
         let wanted = all.iter().filter(|file| !file.is_system || options.system == SystemFiles::Named);

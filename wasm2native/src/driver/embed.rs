@@ -25,8 +25,8 @@ pub fn pack(dirs: &[EmbedDir], dependencies: &Dependencies) -> Result<Vec<Packed
 /// An archive under construction. Directories are read in the order of their nodes, so that the children of
 /// each stand together.
 struct Archive<'a> {
-    /// Whoever is told what was read. Links are not: what they lead to is not looked at, and they are entries of
-    /// directories.
+    /// Whoever is told what was read. Links are not: what they lead to is not looked at, and they are entries
+    /// of directories.
     dependencies: &'a Dependencies,
     nodes: Vec<ArchiveNode>,
     /// What stands behind the nodes; offsets count from its beginning until all nodes are known.

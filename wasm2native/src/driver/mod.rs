@@ -226,20 +226,9 @@ impl Run<'_> {
         output: &Output,
     ) -> Result<Artifact> {
         let Self { options, reports, temp_files, .. } = self;
-        let environment = &options.environment;
         let temp_dir = temp_files.directory()?;
         let kind = link_kind(options);
-        let bundle = if plan.needs_wasi() { Bundle::Wasi } else { Bundle::Runtime };
-        let archive = match kind {
-            LinkKind::Relocatable => None,
-            _ => Some(bundle.find(tools.target.triple(), &temp_dir, environment)?),
-        };
-        let old_symbols = match kind {
-            LinkKind::Executable | LinkKind::SharedLibrary => {
-                Some(find_old_symbols(tools.target.triple(), &temp_dir, environment)?)
-            }
-            LinkKind::StaticExecutable | LinkKind::Relocatable => None,
-        };
+        let [archive, old_symbols] = self.archives(kind, plan, tools, &temp_dir)?;
         let (objects, destination) = if options.link.show_only {
             let objects = [vec![temp_dir.join("unit-0.o")], plan.objects()].concat();
             (objects, output.display_path())
@@ -269,7 +258,7 @@ impl Run<'_> {
             old_symbols: old_symbols.as_deref(),
             strip: strip(options),
             linker: options.link.linker.as_deref(),
-            environment,
+            environment: &options.environment,
             temp_dir: &temp_dir,
         }
         .command()?;
@@ -290,7 +279,31 @@ impl Run<'_> {
         output.place(&destination, temp_files)
     }
 
-    /// Says when an output without C code needs a newer glibc than it should: then the linker took newer symbols.
+    /// The runtime, and the older ways to what glibc has in newer versions, for what takes them.
+    fn archives(
+        self,
+        kind: LinkKind,
+        plan: &Plan<'_>,
+        tools: &Tools<'_>,
+        temp_dir: &Path,
+    ) -> Result<[Option<PathBuf>; 2]> {
+        let (triple, environment) = (tools.target.triple(), &self.options.environment);
+        let bundle = if plan.needs_wasi() { Bundle::Wasi } else { Bundle::Runtime };
+        let archive = match kind {
+            LinkKind::Relocatable => None,
+            _ => Some(bundle.find(triple, temp_dir, environment)?),
+        };
+        let old_symbols = match kind {
+            LinkKind::Executable | LinkKind::SharedLibrary => {
+                Some(find_old_symbols(triple, temp_dir, environment)?)
+            }
+            LinkKind::StaticExecutable | LinkKind::Relocatable => None,
+        };
+        Ok([archive, old_symbols])
+    }
+
+    /// Says when an output without C code needs a newer glibc than it should: then the linker took newer
+    /// symbols.
     fn check_glibc(self, path: &Path, shown: &Path) -> Result<()> {
         let bytes =
             std::fs::read(path).map_err(|error| CompileError::cannot_temporarily("read", path, &error))?;

@@ -230,7 +230,8 @@ impl NativeCode {
     }
 }
 
-/// Code of a plugin calls the runtime that is linked into it, which knows nothing of instances of another one.
+/// Code of a plugin calls the runtime that is linked into it, which knows nothing of instances of another
+/// one.
 fn plugin_as_input(path: &Path) -> CompileError {
     let [object, plugin] = ["o", "so"].map(|ending| path.with_extension(ending));
     let module = path.with_extension("wasm");

@@ -85,7 +85,8 @@ fn open_hint(source: &Source<'_>, options: &Options) -> String {
     }
 }
 
-/// What a plugin imports from WASI under a name or a type that WASI has not: nobody but its host can provide it.
+/// What a plugin imports from WASI under a name or a type that WASI has not: nobody but its host can provide
+/// it.
 pub fn of_plugin(source: &Source<'_>, bindings: &[Binding], reports: &Reports<'_>) {
     let imports = source.module.imports.iter().zip(bindings);
     let of_host =

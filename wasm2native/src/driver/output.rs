@@ -43,8 +43,8 @@ enum Destination {
 }
 
 impl Output {
-    /// Decides on the place and checks what can be checked before the work starts. `source` is what the output
-    /// is named after.
+    /// Decides on the place and checks what can be checked before the work starts. `source` is what the
+    /// output is named after.
     pub fn plan(options: &Options, source: &Source<'_>, inputs: &[Input]) -> Result<Self> {
         let mode = match options.output_kind {
             OutputKind::Executable | OutputKind::SharedLibrary => EXECUTABLE_MODE,
@@ -93,8 +93,8 @@ impl Output {
         Ok(output)
     }
 
-    /// Writes the depfile, if there is to be one: just before the output is put in its place, so that an output which is
-    /// there always has the depfile that is its own.
+    /// Writes the depfile, if there is to be one: just before the output is put in its place, so that an
+    /// output which is there always has the depfile that is its own.
     pub fn write_depfile(&self, options: &Options, run: Run<'_>) -> Result<()> {
         run.reports.check()?;
         let (Some(destination), Some(depfile)) = (&self.depfile, &options.depfile) else { return Ok(()) };

@@ -47,8 +47,8 @@ impl Plan<'_> {
         modules.collect()
     }
 
-    /// Whether a plugin has a module that is compiled already and bound to C code. (A program says so beside its
-    /// `main`.)
+    /// Whether a plugin has a module that is compiled already and bound to C code. (A program says so beside
+    /// its `main`.)
     pub fn needs_callbacks(&self) -> bool {
         let is_bound =
             |bindings: &Vec<Binding>| bindings.iter().any(|binding| matches!(binding, Binding::C(_)));

@@ -20,7 +20,7 @@ use super::reports::Reports;
 use crate::emit::Binding;
 use crate::error::{Code, CompileError, Result, shown_name};
 use crate::options::{ModuleKind, Options, OutputKind, Undefined};
-use crate::wasm::{self, ExportIndex, ExternType, FuncType, Import, Module, ModuleIndex, TypeIn};
+use crate::wasm::{self, ExternType, FuncType, Import, Module, ModuleIndex, TypeIn};
 use w2n_abi::{can_be_guarded, is_wasi_module, wasi_symbol_prefix};
 
 /// Import module of what a linker of Wasm objects leaves open, whoever provides it.
@@ -289,8 +289,7 @@ impl<'p> Resolver<'p> {
     /// The export of module `other` that the import names, if it is of the right type.
     fn export(self, importer: &Source<'_>, import: &Import<'_>, other: usize) -> Result<Binding> {
         let exporter = &self.sources[other];
-        let exports = &exporter.module.exports;
-        let Some(position) = exports.iter().position(|export| export.name == import.name) else {
+        let Some(export) = exporter.module.export_index(import.name) else {
             let message = format!(
                 "imports `{}`, but {} exports no `{}`",
                 named(import),
@@ -299,7 +298,7 @@ impl<'p> Resolver<'p> {
             );
             return Err(with_offers(CompileError::input(message).code(Code::Import), &exporter.module));
         };
-        let given = &exports[position].ty;
+        let given = &exporter.module.exports[export.index()].ty;
         let wanted = TypeIn { ty: &import.ty, ids: &importer.type_ids };
         if !wasm::matches(wanted, TypeIn { ty: given, ids: &exporter.type_ids }) {
             return Err(CompileError::input(format!(
@@ -311,7 +310,7 @@ impl<'p> Resolver<'p> {
             )));
         }
         // The place on the command line, until the order of instantiation is known.
-        Ok(Binding::Export { module: ModuleIndex(other as u32), export: ExportIndex(position as u32) })
+        Ok(Binding::Export { module: ModuleIndex(other as u32), export })
     }
 }
 

@@ -1,6 +1,6 @@
-//! Text to binary, and where in a text a module is wrong. The validator knows an offset in the binary; the text is assembled
-//! once more, with DWARF line tables, which lead from there to line and column. Outside of functions the item
-//! of a section at the offset is counted, and so is the field.
+//! Text to binary, and where in a text a module is wrong. The validator knows an offset in the binary; the
+//! text is assembled once more, with DWARF line tables, which lead from there to line and column. Outside of
+//! functions the item of a section at the offset is counted, and so is the field.
 //!
 //! The rule: this is done after an error only, so that nobody pays for it who made none.
 

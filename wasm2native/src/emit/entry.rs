@@ -67,6 +67,7 @@ pub fn emit_typed_exports(env: &ModuleEnv<'_, '_>) -> Result<()> {
     for export in &env.module.exports {
         if let ExternType::Func(ty) = export.ty {
             let ty = &env.module.types[ty.index()];
+            env.width.count_type(ty)?;
             emit_typed_export(env, export.name, FuncIndex(export.index), ty)?;
         }
     }

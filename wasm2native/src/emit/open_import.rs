@@ -1,8 +1,10 @@
-//! Functions that an object leaves open. Its descriptor is made before it is known whether C code will provide
-//! them, so it refers to the callback of each by a symbol that is weak, and null unless a later link defines it.
+//! Functions that an object leaves open. Its descriptor is made before it is known whether C code will
+//! provide them, so it refers to the callback of each by a symbol that is weak, and null unless a later link
+//! defines it.
 //!
-//! The rule: what is defined is hidden, and no name of C has a dot, so nobody defines them by accident. The reference
-//! is not hidden: gold makes the address of the plugin of a hidden symbol that is not there, instead of null.
+//! The rule: what is defined is hidden, and no name of C has a dot, so nobody defines them by accident. The
+//! reference is not hidden: gold makes the address of the plugin of a hidden symbol that is not there,
+//! instead of null.
 
 use inkwell::context::Context;
 use inkwell::module::{Linkage, Module as LlvmModule};

@@ -13,6 +13,7 @@ pub mod symbol;
 pub mod tail;
 pub mod types;
 pub mod vector_unit;
+pub mod width;
 
 pub use alias::AliasClass;
 pub use module_env::ModuleEnv;

@@ -18,6 +18,7 @@ use super::symbol::Symbols;
 use super::tail::{TAIL_CALL_CONVENTION, TailSignature};
 use super::types::{Types, WASM_CALL_CONVENTION};
 use super::vector_unit::VectorUnit;
+use super::width::Width;
 use crate::error::Result;
 use crate::options::{CodeOptions, DebugInfo, OptLevel};
 use crate::wasm::{FuncIndex, Module};
@@ -46,6 +47,8 @@ pub struct ModuleEnv<'c, 'm> {
     pub debug: Option<DebugContext<'c>>,
     /// Which of the LLVM modules of one Wasm module this is.
     pub part: Part,
+    /// What has been asked for in few bytes.
+    pub width: Width,
     funcs: RefCell<HashMap<FuncIndex, FunctionValue<'c>>>,
     tail_forms: RefCell<HashMap<FuncIndex, FunctionValue<'c>>>,
     /// Attributes of every Wasm function.
@@ -108,6 +111,7 @@ impl<'c, 'm> ModuleEnv<'c, 'm> {
             options,
             debug,
             part,
+            width: Width::default(),
             funcs: RefCell::default(),
             tail_forms: RefCell::default(),
             attributes: func_attributes(context, options.opt_level),

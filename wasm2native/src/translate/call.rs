@@ -30,6 +30,7 @@ impl<'c> FuncTranslator<'c, '_> {
         arguments: &[BasicValueEnum<'c>],
     ) -> Result<Vec<BasicValueEnum<'c>>> {
         let ty = self.env.module.func_type(func).clone();
+        self.count_call(&ty)?;
         if self.env.module.is_imported(func) {
             let place = self.env.layout.func_ref(func);
             let field = |offset: usize| Place::Field(place + offset as u32);
@@ -105,6 +106,7 @@ impl<'c> FuncTranslator<'c, '_> {
         instance: PointerValue<'c>,
     ) -> Result<Vec<BasicValueEnum<'c>>> {
         let ty = self.env.module.types[ty.index()].clone();
+        self.count_call(&ty)?;
         let arguments = self.pop_many(ty.params.len());
         self.build_indirect_call(&ty, code, instance, &arguments)
     }

@@ -19,8 +19,9 @@ use crate::wasm::FuncType;
 const MANY_ENTRIES: usize = 10_000;
 
 impl<'c> FuncTranslator<'c, '_> {
+    /// The type of a block that is about to be opened.
     fn block_type(&self, ty: BlockType) -> Result<FuncType> {
-        Ok(match ty {
+        let ty = match ty {
             BlockType::Empty => FuncType::default(),
             BlockType::Type(result) => {
                 FuncType { params: Vec::new(), results: vec![crate::wasm::value_type(result)?] }
@@ -28,7 +29,9 @@ impl<'c> FuncTranslator<'c, '_> {
             BlockType::FuncType(index) => {
                 self.env.module.types[self.env.module.type_index(index).index()].clone()
             }
-        })
+        };
+        self.count_width(ty.params.len() + ty.results.len())?;
+        Ok(ty)
     }
 
     pub(super) fn translate_block(&mut self, ty: BlockType) -> Result<()> {

@@ -4,11 +4,8 @@ use inkwell::basic_block::BasicBlock;
 use inkwell::values::{BasicValueEnum, PhiValue};
 
 use super::func::FuncTranslator;
-use crate::error::{CompileError, Result};
+use crate::error::Result;
 use w2n_abi::ValueType;
-
-/// Operands that all branches of a function may carry.
-const MAX_MERGED_VALUES: usize = 4_000_000;
 
 /// What opened the frame.
 #[derive(Clone, Debug)]
@@ -91,6 +88,7 @@ impl<'c> FuncTranslator<'c, '_> {
     /// Records that the current block jumps to the label of a frame with the topmost operands, and
     /// answers where to. The operands stay on the stack.
     pub(super) fn record_branch(&mut self, position: usize) -> Result<BasicBlock<'c>> {
+        self.count_width(self.control[position].branch_target().1.len())?;
         let from = self.current_block();
         let frame = &mut self.control[position];
         if !matches!(frame.kind, FrameKind::Loop { .. }) {
@@ -101,13 +99,12 @@ impl<'c> FuncTranslator<'c, '_> {
         for (phi, operand) in phis.iter().zip(operands) {
             phi.add_incoming(&[(operand, from)]);
         }
-        let count = phis.len();
-        self.count_merged(count)?;
         Ok(target)
     }
 
     /// Like [`Self::record_branch`], for falling off the end of the innermost frame.
     pub(super) fn record_fallthrough(&mut self) -> Result<BasicBlock<'c>> {
+        self.count_width(self.control.last().map_or(0, |frame| frame.results.len()))?;
         let from = self.current_block();
         let frame = self.control.last_mut().expect("validated: a frame is open");
         frame.end_is_used = true;
@@ -115,21 +112,7 @@ impl<'c> FuncTranslator<'c, '_> {
         for (phi, operand) in frame.results.iter().zip(operands) {
             phi.add_incoming(&[(operand, from)]);
         }
-        let (end, count) = (frame.end, frame.results.len());
-        self.count_merged(count)?;
-        Ok(end)
-    }
-
-    /// Counts operands that a branch carries. A few bytes of Wasm can ask for any number of them: so many
-    /// branches, so many results each.
-    fn count_merged(&mut self, count: usize) -> Result<()> {
-        self.merged_values += count;
-        if self.merged_values <= MAX_MERGED_VALUES {
-            return Ok(());
-        }
-        let message =
-            format!("limit exceeded: {MAX_MERGED_VALUES} operands carried by the branches of a function");
-        Err(CompileError::input(message).at(self.offset_bytes as usize))
+        Ok(frame.end)
     }
 
     /// Nothing after this runs, until a frame ends that was branched to.

@@ -5,6 +5,7 @@ use inkwell::debug_info::DISubprogram;
 use inkwell::values::{BasicValueEnum, FloatValue, FunctionValue, IntValue, PointerValue};
 
 use super::control_stack::{ControlFrame, FrameKind};
+use super::locals::Locals;
 use super::tail_call::{build_ordinary_form, receive_arguments};
 use crate::env::ModuleEnv;
 use crate::env::tail::TailSignature;
@@ -12,7 +13,6 @@ use crate::env::types::Types;
 use crate::error::{CompileError, Result};
 use crate::options::DebugInfo;
 use crate::wasm::{DefinedFuncIndex, FuncType};
-use w2n_abi::ValueType;
 
 /// What is translated and how far we are.
 pub struct FuncTranslator<'c, 'e> {
@@ -25,13 +25,11 @@ pub struct FuncTranslator<'c, 'e> {
     /// The instance that runs the function: its hidden first parameter.
     pub instance: PointerValue<'c>,
     /// Locals are allocas in the entry block; LLVM makes registers of them. INV-5.
-    pub(super) locals: Vec<Local<'c>>,
+    pub(super) locals: Locals<'c>,
     pub(super) stack: Vec<BasicValueEnum<'c>>,
     pub(super) control: Vec<ControlFrame<'c>>,
     /// Whether the code being translated can run.
     pub(super) reachable: bool,
-    /// Operands that branches have carried so far.
-    pub(super) merged_values: usize,
     /// Frames opened in unreachable code.
     pub(super) skipped_frames: u32,
     /// How the function is called, if in the tail convention.
@@ -41,16 +39,11 @@ pub struct FuncTranslator<'c, 'e> {
     pub(super) offset_bytes: u32,
 }
 
-/// A local variable.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Local<'c> {
-    pub address: PointerValue<'c>,
-    pub ty: ValueType,
-}
-
 /// Gives the LLVM function of a defined Wasm function its body.
 pub fn translate_function(env: &ModuleEnv<'_, '_>, defined: DefinedFuncIndex) -> Result<()> {
     let func = env.module.func_index(defined);
+    let name = env.module.func_name(func);
+    env.width.count_type(env.module.func_type(func)).map_err(|error| error.in_func(func.0, name))?;
     let (function, tail) = match env.module.makes_tail_calls(func) {
         false => (env.func(func), None),
         true => {
@@ -63,10 +56,8 @@ pub fn translate_function(env: &ModuleEnv<'_, '_>, defined: DefinedFuncIndex) ->
     let mut translator = FuncTranslator::new(env, function, 0);
     translator.tail = tail;
     let body = &env.module.bodies[defined.index()];
-    translator.describe(body.range().start as u32, env.module.func_name(func));
-    translator
-        .translate_body(body, env.module.func_type(func))
-        .map_err(|error| error.in_func(func.0, env.module.func_name(func)))
+    translator.describe(body.range().start as u32, name);
+    translator.translate_body(body, env.module.func_type(func)).map_err(|error| error.in_func(func.0, name))
 }
 
 impl<'c, 'e> FuncTranslator<'c, 'e> {
@@ -81,11 +72,10 @@ impl<'c, 'e> FuncTranslator<'c, 'e> {
             builder,
             function,
             instance,
-            locals: Vec::new(),
+            locals: Locals::All(Vec::new()),
             stack: Vec::new(),
             control: Vec::new(),
             reachable: true,
-            merged_values: 0,
             skipped_frames: 0,
             tail: None,
             subprogram: None,
@@ -104,13 +94,27 @@ impl<'c, 'e> FuncTranslator<'c, 'e> {
         self.mark_location(0);
     }
 
+    /// Counts the values of a block or a branch.
+    pub(super) fn count_width(&self, values: usize) -> Result<()> {
+        self.env.width.count(values).map_err(|error| error.at(self.offset_bytes as usize))
+    }
+
+    /// Counts a call.
+    pub(super) fn count_call(&self, ty: &FuncType) -> Result<()> {
+        self.env.width.count_type(ty).map_err(|error| error.at(self.offset_bytes as usize))
+    }
+
     /// Says that what follows comes from byte `offset` of the module.
     pub fn set_module_offset(&mut self, offset: u32) {
         self.offset_bytes = offset;
     }
 
     fn translate_body(&mut self, body: &wasmparser::FunctionBody<'_>, ty: &FuncType) -> Result<()> {
-        self.declare_locals(body, ty)?;
+        let arguments = match &self.tail {
+            None => self.function.get_params().split_off(1),
+            Some(signature) => receive_arguments(self.env, &self.builder, signature, self.function)?,
+        };
+        self.declare_locals(body, ty, arguments)?;
         self.push_frame(FrameKind::Block, &ty.results)?;
         let mut reader = body.get_operators_reader().map_err(|error| unreadable(&error))?;
         while !reader.eof() {
@@ -125,31 +129,6 @@ impl<'c, 'e> FuncTranslator<'c, 'e> {
                 self.skip_operator(operator)?;
             }
         }
-        Ok(())
-    }
-
-    fn declare_locals(&mut self, body: &wasmparser::FunctionBody<'_>, ty: &FuncType) -> Result<()> {
-        let arguments = match &self.tail {
-            None => self.function.get_params().split_off(1),
-            Some(signature) => receive_arguments(self.env, &self.builder, signature, self.function)?,
-        };
-        for (param, argument) in ty.params.iter().zip(arguments) {
-            self.declare_local(*param, argument)?;
-        }
-        for group in body.get_locals_reader().map_err(|error| unreadable(&error))? {
-            let (count, ty) = group.map_err(|error| unreadable(&error))?;
-            let ty = crate::wasm::value_type(ty)?;
-            for _ in 0..count {
-                self.declare_local(ty, self.types().value(ty).const_zero())?;
-            }
-        }
-        Ok(())
-    }
-
-    fn declare_local(&mut self, ty: ValueType, initial: BasicValueEnum<'c>) -> Result<()> {
-        let address = self.builder.build_alloca(self.types().value(ty), "local")?;
-        self.builder.build_store(address, initial)?;
-        self.locals.push(Local { address, ty });
         Ok(())
     }
 
@@ -208,7 +187,7 @@ impl<'c, 'e> FuncTranslator<'c, 'e> {
 }
 
 /// INV-1: the validator has read these bytes already.
-fn unreadable(error: &wasmparser::BinaryReaderError) -> CompileError {
+pub(super) fn unreadable(error: &wasmparser::BinaryReaderError) -> CompileError {
     CompileError::internal(format!("a validated body cannot be read: {}", error.message()))
         .at(error.offset() as usize)
 }

@@ -15,6 +15,7 @@ mod float;
 mod func;
 mod integer;
 mod known;
+mod locals;
 mod memory;
 mod operator;
 mod parametric;

@@ -100,6 +100,7 @@ impl<'c> FuncTranslator<'c, '_> {
         instance: PointerValue<'c>,
         arguments: &[BasicValueEnum<'c>],
     ) -> Result<()> {
+        self.count_call(ty)?;
         let signature = TailSignature::new(ty);
         let own = self.tail.as_ref().expect("a function that makes tail calls is in its tail form");
         let results = results_pointer(own, self.function);

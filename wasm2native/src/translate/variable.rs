@@ -7,7 +7,7 @@ use crate::wasm::GlobalIndex;
 
 impl<'c> FuncTranslator<'c, '_> {
     pub(super) fn translate_local_get(&mut self, local: u32) -> Result<()> {
-        let local = self.locals[local as usize];
+        let local = self.locals.get(local);
         let value = self.builder.build_load(self.types().value(local.ty), local.address, "local")?;
         self.push(value);
         Ok(())
@@ -15,13 +15,13 @@ impl<'c> FuncTranslator<'c, '_> {
 
     pub(super) fn translate_local_set(&mut self, local: u32) -> Result<()> {
         let value = self.pop();
-        self.builder.build_store(self.locals[local as usize].address, value)?;
+        self.builder.build_store(self.locals.get(local).address, value)?;
         Ok(())
     }
 
     pub(super) fn translate_local_tee(&mut self, local: u32) -> Result<()> {
         let value = self.pop();
-        self.builder.build_store(self.locals[local as usize].address, value)?;
+        self.builder.build_store(self.locals.get(local).address, value)?;
         self.push(value);
         Ok(())
     }

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use super::const_expr::ConstExpr;
 use super::index::{FuncIndex, TableIndex, TypeIndex};
 use super::module::{ElementItems, ElementSegment, ExternType, Module, SegmentMode};
 use w2n_abi::ValueType;
@@ -97,20 +98,17 @@ pub(super) fn constant_tables(
     if module.elements.iter().filter_map(active_table).any(is_imported) {
         return BTreeMap::new();
     }
-    let is_exported = |table: TableIndex| {
-        module
-            .exports
-            .iter()
-            .any(|export| matches!(export.ty, ExternType::Table(_)) && export.index == table.0)
-    };
+    let exported_tables = module.exports.iter().filter(|export| matches!(export.ty, ExternType::Table(_)));
+    let exported: BTreeSet<_> = exported_tables.map(|export| TableIndex(export.index)).collect();
+    let contents = Contents::of(module);
     let mut room = MAX_ELEMENTS;
     let mut tables = BTreeMap::new();
     for table in (module.imported_table_count..module.tables.len() as u32).map(TableIndex) {
         let length = module.tables[table.index()].limits.min;
-        if written.contains(&table) || is_exported(table) || length > room {
+        if written.contains(&table) || exported.contains(&table) || length > room {
             continue;
         }
-        if let Some(elements) = initial_elements(module, table) {
+        if let Some(elements) = contents.initial_elements(module, table) {
             tables.insert(table, ConstantTable::new(module, elements));
             room -= length;
         }
@@ -118,28 +116,46 @@ pub(super) fn constant_tables(
     tables
 }
 
-/// What instantiation leaves in a table, if that is known and functions: later segments win.
-fn initial_elements(module: &Module<'_>, table: TableIndex) -> Option<Vec<Option<FuncIndex>>> {
-    let ty = module.tables[table.index()];
-    if ty.element != ValueType::FuncRef {
-        return None;
+/// What instantiation writes into each table, in order: a module may have a hundred thousand of both.
+struct Contents<'m> {
+    inits: BTreeMap<TableIndex, &'m ConstExpr>,
+    segments: BTreeMap<TableIndex, Vec<&'m ElementSegment>>,
+}
+
+impl<'m> Contents<'m> {
+    fn of(module: &'m Module<'_>) -> Self {
+        let mut segments: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for segment in &module.elements {
+            if let Some(table) = active_table(segment) {
+                segments.entry(table).or_default().push(segment);
+            }
+        }
+        Self { inits: module.table_inits.iter().map(|(table, init)| (*table, init)).collect(), segments }
     }
-    let default = match module.table_inits.iter().find(|(other, _)| *other == table) {
-        Some((_, init)) => init.as_plain_func_ref()?,
-        None => None,
-    };
-    let mut elements = vec![default; ty.limits.min as usize];
-    for segment in module.elements.iter().filter(|segment| active_table(segment) == Some(table)) {
-        let (SegmentMode::Active { offset, .. }, ElementItems::Funcs(funcs)) =
-            (&segment.mode, &segment.items)
-        else {
+
+    /// What instantiation leaves in a table, if that is known and functions: later segments win.
+    fn initial_elements(&self, module: &Module<'_>, table: TableIndex) -> Option<Vec<Option<FuncIndex>>> {
+        let ty = module.tables[table.index()];
+        if ty.element != ValueType::FuncRef {
             return None;
+        }
+        let default = match self.inits.get(&table) {
+            Some(init) => init.as_plain_func_ref()?,
+            None => None,
         };
-        let start = usize::try_from(offset.as_plain_offset()?).ok()?;
-        let end = start.checked_add(funcs.len())?;
-        elements.get_mut(start..end)?.copy_from_slice(funcs);
+        let mut elements = vec![default; ty.limits.min as usize];
+        for segment in self.segments.get(&table).into_iter().flatten() {
+            let (SegmentMode::Active { offset, .. }, ElementItems::Funcs(funcs)) =
+                (&segment.mode, &segment.items)
+            else {
+                return None;
+            };
+            let start = usize::try_from(offset.as_plain_offset()?).ok()?;
+            let end = start.checked_add(funcs.len())?;
+            elements.get_mut(start..end)?.copy_from_slice(funcs);
+        }
+        Some(elements)
     }
-    Some(elements)
 }
 
 fn active_table(segment: &ElementSegment) -> Option<TableIndex> {

@@ -1,6 +1,6 @@
 //! A validated module: all that later phases need, with index spaces joined (imports first).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
 use wasmparser::{AbstractHeapType, FunctionBody, HeapType, RefType, UnpackedIndex, ValType};
@@ -8,7 +8,9 @@ use wasmparser::{AbstractHeapType, FunctionBody, HeapType, RefType, UnpackedInde
 use super::branch_hints::BranchHints;
 use super::const_expr::ConstExpr;
 use super::constant_table::ConstantTable;
-use super::index::{DefinedFuncIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TypeIndex};
+use super::index::{
+    DefinedFuncIndex, ExportIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TypeIndex,
+};
 use super::names::Names;
 use super::rec_group::Identity;
 use crate::error::{CompileError, Result};
@@ -29,6 +31,8 @@ pub struct Module<'a> {
     pub imports: Vec<Import<'a>>,
     /// Exports in order.
     pub exports: Vec<Export<'a>>,
+    /// Their places, by name.
+    pub(super) export_places: HashMap<&'a str, ExportIndex>,
     /// All functions, imports first.
     pub funcs: Vec<Func>,
     /// All tables, imports first.
@@ -348,7 +352,12 @@ impl<'a> Module<'a> {
 
     /// The export of that name.
     pub fn export(&self, name: &str) -> Option<&Export<'a>> {
-        self.exports.iter().find(|export| export.name == name)
+        self.export_index(name).map(|place| &self.exports[place.index()])
+    }
+
+    /// The place among the exports of that name.
+    pub fn export_index(&self, name: &str) -> Option<ExportIndex> {
+        self.export_places.get(name).copied()
     }
 
     /// The export an executable starts with: `chosen` of type `() -> ()` or `() -> i32`; without a choice

@@ -12,7 +12,7 @@ use super::branch_hints::BranchHints;
 use super::const_expr::ConstExpr;
 use super::constant_table::constant_tables;
 use super::features::{MODULE_FEATURES, SUPPORTED_FEATURES};
-use super::index::{DefinedFuncIndex, FuncIndex, MemoryIndex, TableIndex};
+use super::index::{DefinedFuncIndex, ExportIndex, FuncIndex, MemoryIndex, TableIndex};
 use super::module::*;
 use super::names::Names;
 use super::rec_group::RecGroups;
@@ -249,6 +249,7 @@ impl<'a> ModuleReader<'a> {
             ExternalKind::Global => ExternType::Global(module.globals[index].ty),
             ExternalKind::Tag => return Err(CompileError::input("exported tags are not supported")),
         };
+        module.export_places.insert(export.name, ExportIndex(module.exports.len() as u32));
         module.exports.push(Export { name: export.name, ty, index: export.index });
         Ok(())
     }

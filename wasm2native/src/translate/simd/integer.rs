@@ -208,7 +208,8 @@ impl<'c> FuncTranslator<'c, '_> {
         self.push_v128(product)
     }
 
-    /// What [`VectorOp::RoundedHighProduct`] does, from the two halves of the 32-bit product: its bits 15 to 30, plus its bit 14.
+    /// What [`VectorOp::RoundedHighProduct`] does, from the two halves of the 32-bit product: its bits 15 to
+    /// 30, plus its bit 14.
     fn rounded_high_product(&self, left: VectorValue<'c>, right: VectorValue<'c>) -> Result<VectorValue<'c>> {
         let builder = &self.builder;
         let amount = |bits: u64| self.int_splat(I16x8, bits);

@@ -30,8 +30,8 @@ impl<'c> FuncTranslator<'c, '_> {
     pub(super) fn swizzle(&mut self) -> Result<()> {
         let (lanes, numbers) = self.pop_pair_as(I8x16)?;
         let swizzled = if self.env.vector_unit().has(VectorOp::ShuffleBytes) {
-            // The instruction answers zero for numbers from 128 on, and takes others modulo 16. Saturated, 16 and
-            // what is above become 128 and more: 15 + 0x70 = 0x7f, 16 + 0x70 = 0x80.
+            // The instruction answers zero for numbers from 128 on, and takes others modulo 16. Saturated, 16
+            // and what is above become 128 and more: 15 + 0x70 = 0x7f, 16 + 0x70 = 0x80.
             let beyond = self.int_splat(I8x16, 0x70)?;
             let numbers = self.lanewise("llvm.uadd.sat", &[numbers, beyond])?;
             self.instruction(VectorOp::ShuffleBytes, &[lanes, numbers])?
