@@ -1,7 +1,7 @@
 //! The signals that writing raises: SIGPIPE where nobody reads, SIGXFSZ past the limit of file sizes.
 //!
-//! Rule: a guest has no signals and is told by an errno. An executable ignores both; in a plugin their dispositions
-//! are the host's, so that they are held back for the call and taken away if it raised them.
+//! Rule: a guest has no signals and is told by an errno. An executable ignores both; in a plugin their
+//! dispositions are the host's, so that they are held back for the call and taken away if it raised them.
 
 use core::ptr::null_mut;
 

@@ -1,8 +1,8 @@
-//! How much a unit may ask for in a few bytes: a type can stand for a thousand parameters and results, and each
-//! block, branch, call and function that has it for all of them.
+//! How much a unit may ask for in a few bytes: a type can stand for a thousand parameters and results, and
+//! each block, branch, call and function that has it for all of them.
 //!
-//! The rule: what is beyond a few values counts, for all functions of a unit together, so that what a module can
-//! ask for is in proportion to its size. `translate/` counts before it makes the values.
+//! The rule: what is beyond a few values counts, for all functions of a unit together, so that what a module
+//! can ask for is in proportion to its size. `translate/` counts before it makes the values.
 
 use std::cell::Cell;
 
@@ -42,8 +42,8 @@ impl Width {
         )))
     }
 
-    /// Counts a function or a call. Several results are one value of LLVM's, which is looked at as a whole for each
-    /// that is taken out of it.
+    /// Counts a function or a call. Several results are one value of LLVM's, which is looked at as a whole
+    /// for each that is taken out of it.
     pub fn count_type(&self, ty: &FuncType) -> Result<()> {
         let results = ty.results.len();
         let params = ty.params.len().saturating_sub(FREE_PARAMS);

@@ -1,7 +1,7 @@
 //! The locals of a function: allocas in the entry block, which LLVM makes registers of. INV-5.
 //!
-//! The rule: what is made for locals is in proportion to the body. Four bytes declare fifty thousand of them; where
-//! there are more than a body has bytes, only those that it names exist.
+//! The rule: what is made for locals is in proportion to the body. Four bytes declare fifty thousand of them;
+//! where there are more than a body has bytes, only those that it names exist.
 
 use std::collections::{BTreeSet, HashMap};
 
