@@ -288,24 +288,25 @@ struct w2n_api {
     uint32_t (*take_trap)(w2n_instance_t *instance, w2n_trap_t *trap);
 };
 
-/* WASI: what a module that imports from `wasi_snapshot_preview1` (or `wasi_unstable`) may use. The functions are
- * linked into it; they work on a context, which the host makes (w2n_wasi_new) and gives to its instances
- * (w2n_wasi_instantiate). `proc_exit` ends the call with W2N_TRAP_EXIT, not the process. A reactor's `_initialize` is
- * called by the host, as a command's `_start` is. Instances of one context are used by one thread at a time. A host
- * that has WASI functions of its own gives them as W2N_IMPORT_HOST_FUNC. */
+/* WASI: what a module that imports from `wasi_snapshot_preview1` (or `wasi_unstable`) may use. The
+ * functions are linked into it; they work on a context, which the host makes (w2n_wasi_new) and gives to
+ * its instances (w2n_wasi_instantiate). `proc_exit` ends the call with W2N_TRAP_EXIT, not the process. A
+ * reactor's `_initialize` is called by the host, as a command's `_start` is. One thread at a time may use the
+ * instances of a context. A host may give WASI functions of its own, as W2N_IMPORT_HOST_FUNC. */
 typedef struct w2n_wasi w2n_wasi_t;
 
 /* w2n_wasi_stream.kind */
 #define W2N_WASI_STREAM_NONE 0u       /* reading answers the end, what is written is dropped */
 #define W2N_WASI_STREAM_DESCRIPTOR 1u /* a descriptor of the host's, which it keeps open and closes itself */
-#define W2N_WASI_STREAM_BYTES 2u      /* input: bytes, which are copied; output: kept for w2n_wasi_take_output */
+#define W2N_WASI_STREAM_BYTES 2u      /* input: bytes, copied; output: kept, w2n_wasi_take_output */
 #define W2N_WASI_STREAM_CALLBACK 3u   /* the host's function reads or writes */
 
 /* w2n_wasi_config.flags */
 #define W2N_WASI_ALLOW_ESCAPES 1u /* escape sequences reach a terminal as they are; made visible otherwise */
 
-/* Reads into, or writes from, `len` bytes: how many, 0 at the end, less than 0 for an error. The time of a clock (0
- * realtime, 1 monotonic, 2 process, 3 thread) in nanoseconds. Fills `len` bytes: 0, or anything else for an error. */
+/* Reads into, or writes from, `len` bytes: how many, 0 at the end, less than 0 for an error. The time of a
+ * clock (0 realtime, 1 monotonic, 2 process, 3 thread) in nanoseconds. Fills `len` bytes: 0, or anything
+ * else for an error. */
 typedef int64_t (*w2n_wasi_stream_callback_t)(void *env, uint8_t *bytes, uint64_t len);
 typedef uint64_t (*w2n_wasi_clock_callback_t)(void *env, uint32_t clock);
 typedef uint32_t (*w2n_wasi_random_callback_t)(void *env, uint8_t *bytes, uint64_t len);
@@ -351,14 +352,14 @@ struct w2n_wasi_api {
     uint32_t abi_version;
     uint32_t size;          /* of this table: later versions append */
 
-    /* Makes a context; null after a failure, with the reason in `message`, not terminated, the rest of it 0. What the
-     * configuration points to is copied. */
+    /* Makes a context; null after a failure, with the reason in `message`, not terminated, the rest of it
+     * 0. What the configuration points to is copied. */
     w2n_wasi_t *(*make)(const w2n_wasi_config_t *config, char *message, uint64_t capacity);
     /* Gives a context up: closes what the guest has open. Its instances are given up before. Status:
      * W2N_ERROR_INVALID_ARGUMENT while a call is in it; it stays then. */
     uint32_t (*discard)(w2n_wasi_t *wasi);
-    /* Takes what the guest has written to standard output (1) or error (2) where they are W2N_WASI_STREAM_BYTES:
-     * moves at most `capacity` bytes, answers how many there were. */
+    /* Takes what the guest has written to standard output (1) or error (2) where they are
+     * W2N_WASI_STREAM_BYTES: moves at most `capacity` bytes, answers how many there were. */
     uint64_t (*take_output)(w2n_wasi_t *wasi, uint32_t stream, char *buffer, uint64_t capacity);
     /* As w2n_api.instantiate; imports that are linked to WASI work on `wasi`. */
     uint32_t (*instantiate)(const w2n_module_t *module, const w2n_import_t *imports, uint32_t import_count,
@@ -399,8 +400,8 @@ static inline void w2n_instance_drop(const w2n_module_t *module, w2n_instance_t 
 }
 
 /* The functions of w2n_wasi_api, also for a module that imports nothing from WASI: it has no context. */
-static inline w2n_wasi_t *w2n_wasi_new(const w2n_module_t *module, const w2n_wasi_config_t *config, char *message,
-                                       uint64_t capacity) {
+static inline w2n_wasi_t *w2n_wasi_new(const w2n_module_t *module, const w2n_wasi_config_t *config,
+                                       char *message, uint64_t capacity) {
     return module->wasi != NULL ? module->wasi->make(config, message, capacity) : NULL;
 }
 static inline uint32_t w2n_wasi_delete(const w2n_module_t *module, w2n_wasi_t *wasi) {
@@ -411,10 +412,10 @@ static inline uint64_t w2n_wasi_take_output(const w2n_module_t *module, w2n_wasi
     return module->wasi != NULL ? module->wasi->take_output(wasi, stream, buffer, capacity) : 0;
 }
 static inline uint32_t w2n_wasi_instantiate(const w2n_module_t *module, const w2n_import_t *imports,
-                                            uint32_t import_count, w2n_wasi_t *wasi, w2n_instance_t **instance,
+                                            uint32_t count, w2n_wasi_t *wasi, w2n_instance_t **instance,
                                             w2n_trap_t *trap) {
-    return module->wasi == NULL ? module->api->instantiate(module, imports, import_count, instance, trap)
-                                : module->wasi->instantiate(module, imports, import_count, wasi, instance, trap);
+    return module->wasi == NULL ? module->api->instantiate(module, imports, count, instance, trap)
+                                : module->wasi->instantiate(module, imports, count, wasi, instance, trap);
 }
 
 /* Position of an import, or W2N_NONE. */
@@ -496,5 +497,4 @@ static inline void *w2n_to_ref(w2n_slot_t slot) { return (void *)(uintptr_t)slot
 #ifdef __cplusplus
 }
 #endif
-
 #endif

@@ -41,7 +41,7 @@ fn inputs_that_are_no_module_are_named_for_what_they_are() {
         ("component.wat", &["component.wat: is a component", "wasm32-wasip1"]),
         ("version.wasm", &["version.wasm: is of version 2 of the Wasm binary format, not 1, at 0x4"]),
         ("empty.wasm", &["empty.wasm: is empty"]),
-        ("elf.wasm", &["elf.wasm: is neither a Wasm binary", "`file elf.wasm`"]),
+        ("elf.wasm", &["elf.wasm: is native code already (ELF), not a module"]),
         ("program.txt", &["program.txt: is neither a Wasm binary", "`file program.txt`"]),
         ("cut.wasm", &["cut.wasm: unexpected end-of-file, at 0x"]),
         ("magic.wasm", &["magic.wasm: unexpected end-of-file, at 0x4"]),

@@ -273,7 +273,11 @@ fn objects_in_a_plugin_use_its_c_code() {
     bench.succeeds(&["-O0", "-c", "-shared", "two.wat"]);
     bench.tool("cc", &["-fPIC", "-c", "host.c", "-o", "host.o"]);
     bench.tool("ar", &["rcs", "libtwo.a", "two.o"]);
-    for (linker, cc) in [("bfd", "cc"), ("gold", "cc -fuse-ld=gold"), ("lld", "clang-22 -fuse-ld=lld")] {
+    for (linker, cc) in [
+        ("bfd", "cc"),
+        ("gold", "cc -fuse-ld=gold"),
+        ("lld", "clang-22 -fuse-ld=lld -Wno-unused-command-line-argument"),
+    ] {
         for inputs in [
             &["one.o", "two.o", "host.c"][..],
             &["one.o", "two.wat", "host.o"],

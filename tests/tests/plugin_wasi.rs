@@ -44,7 +44,8 @@ impl Plugins {
 #[test]
 fn a_host_in_c_gives_what_it_likes_and_nothing_else_is_there() {
     let plugins = Plugins::new();
-    let plain = Workshop::new("plugin").plugin("small", "small", &[]);
+    let elsewhere = Workshop::new("plugin");
+    let plain = elsewhere.plugin("small", "small", &[]);
     let (command, host) = (plugins.plugin("command", &[], &[]), plugins.workshop.host("host.c", &[]));
     for options in [&["-O0"][..], &["-O2"], &["-O2", "--bounds-checks=software"]] {
         let given = plugins.dir.path().join("given");

@@ -100,9 +100,6 @@ fn unknown_option(option: &str) -> CompileError {
 
 /// The option that was meant: of those spelled alike the one most alike.
 fn nearest_option(unknown: &str) -> Option<String> {
-    if unknown == "--output" {
-        return Some("-o".to_owned());
-    }
     let likeness = |option: &str| strsim::jaro_winkler(letters(option), letters(unknown));
     let command = Arguments::command();
     let long = command.get_arguments().filter_map(|argument| argument.get_long());

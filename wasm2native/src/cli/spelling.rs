@@ -10,6 +10,7 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("-static", "--static"),
     ("-static-pie", "--static"),
     ("-emit-llvm", "--emit-llvm"),
+    ("-o", "--output"),
     ("-###", "--print-link-command"),
     ("-g0", "--no-debug-info"),
     ("-g1", "--pc-map-only"),
