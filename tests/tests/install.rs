@@ -24,7 +24,7 @@ fn installed(files: &[(&str, &str)]) -> Bench {
     bench
 }
 
-/// What makes the result start with glibc 2.28, as the README has it.
+/// What makes the result start with glibc 2.28, as docs/src/modules.md has it.
 const OLD_GLIBC: &str = "@prefix/lib/wasm2native/old-glibc.txt";
 
 /// What `cc` is told of the installation.
