@@ -39,6 +39,14 @@ constexpr uint64_t kFewPhis = 1'000;
 /// Their entries.
 constexpr uint64_t kMaxPhiEntries = 2'000'000;
 
+/// Blocks that are looked at for each instruction, which may be all blocks for each local that changes in
+/// several: here and once more where locals become registers. What people wrote has a few dozen for each
+/// instruction.
+constexpr uint64_t kMaxLooksPerInstruction = 100;
+
+/// So many cost nothing.
+constexpr uint64_t kFewLooks = 1'000'000;
+
 uint64_t maxPhis(Function &function) {
     return std::clamp(kMaxPhisPerInstruction * function.getInstructionCount(), kFewPhis, kMaxPhis);
 }
@@ -49,7 +57,8 @@ using Blocks = SmallPtrSet<BasicBlock *, 32>;
 class PhiCounter {
 public:
     PhiCounter(Function &function, DominatorTree &dominators)
-        : dominators(dominators), phiLimit(maxPhis(function)) {
+        : dominators(dominators), phiLimit(maxPhis(function)),
+          looksLimit(std::max(kMaxLooksPerInstruction * function.getInstructionCount(), kFewLooks)) {
         for (BasicBlock &block : function)
             waysIn[&block] = pred_size(&block);
     }
@@ -81,7 +90,7 @@ public:
         addMerges(defining, using_);
     }
 
-    bool isTooMuch() const { return phis > phiLimit || entries > kMaxPhiEntries; }
+    bool isTooMuch() const { return phis > phiLimit || entries > kMaxPhiEntries || looks > looksLimit; }
 
 private:
     void addMerges(Blocks &defining, const Blocks &using_) {
@@ -96,6 +105,7 @@ private:
                     pending.push_back(before);
             }
         }
+        looks += live.size() + waysIn.size();
         ForwardIDFCalculator frontier(dominators);
         frontier.setDefiningBlocks(defining);
         frontier.setLiveInBlocks(live);
@@ -108,9 +118,11 @@ private:
 
     DominatorTree &dominators;
     uint64_t phiLimit;
+    uint64_t looksLimit;
     DenseMap<BasicBlock *, unsigned> waysIn;
     uint64_t phis = 0;
     uint64_t entries = 0;
+    uint64_t looks = 0;
 };
 
 /// Whether there may be too many phis at all: the most that there can be, counted in one go.
@@ -121,7 +133,8 @@ bool mayBeTooMuch(Function &function, size_t locals) {
         merges += ways > 1;
         waysIn += ways > 1 ? ways : 0;
     }
-    return locals * merges > maxPhis(function) || locals * waysIn > kMaxPhiEntries;
+    return locals * merges > maxPhis(function) || locals * waysIn > kMaxPhiEntries ||
+           locals * function.size() > kFewLooks;
 }
 
 bool needsTooMuch(Function &function, DominatorTree &dominators, ArrayRef<AllocaInst *> locals) {
