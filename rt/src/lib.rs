@@ -1,6 +1,6 @@
 //! The runtime linked into every program: memories, tables, traps, and the way into compiled code.
 //!
-//! The files in the order in which each uses only those before it (`tests/tests/tidy/layers.rs` holds it):
+//! The files in the order in which each uses only those before it (`tests/tests/tidy/order.rs` holds it):
 //!
 //! 1. `sys`: the platform. `lock`, `text`, `shared`: a mutex, words, things at fixed addresses. `variables`:
 //!    the environment.

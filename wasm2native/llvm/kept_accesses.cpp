@@ -4,10 +4,10 @@
 
 #include "certain_loads.h"
 #include "linear_memory.h"
-#include "processors.h"
 #include "llvm/ADT/PostOrderIterator.h"
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/InlineAsm.h"
+#include "processors.h"
 
 using namespace llvm;
 

@@ -59,7 +59,6 @@ fn files_say_what_they_do() {
 #[test]
 fn imports_follow_the_pipeline() {
     assert_holds(layers::import_direction);
-    assert_holds(layers::runtime_order);
     assert_holds(layers::forbidden_crates);
 }
 
