@@ -206,9 +206,12 @@ unsafe fn c_string(string: *const u8) -> Option<Vec<u8>> {
     (!string.is_null()).then(|| unsafe { CStr::from_ptr(string.cast::<c_char>()) }.to_bytes().to_vec())
 }
 
+/// A name and its value, as [`Config::env`] has them.
+type Variable = (Vec<u8>, Option<Vec<u8>>);
+
 /// # Safety
 /// The variables are null, or as many as the configuration says.
-unsafe fn variables(config: &W2nWasiConfig) -> Result<Vec<(Vec<u8>, Option<Vec<u8>>)>, Refusal> {
+unsafe fn variables(config: &W2nWasiConfig) -> Result<Vec<Variable>, Refusal> {
     // SAFETY: as the caller vouches.
     let variables = unsafe { strings(config.env, config.env_count, "variable") }?;
     let split = |variable: Vec<u8>| match variable.iter().position(|&byte| byte == b'=').filter(|at| *at > 0)

@@ -114,7 +114,7 @@ fn warnings_remarks_and_steps_are_lines_too() {
     assert!(of("note").iter().all(|line| line["code"] == "step"));
     let is_reading =
         |line: &&Value| line["message"].as_str().is_some_and(|text| text.starts_with("reading loop.wat"));
-    assert!(of("note").iter().any(|line| is_reading(line)));
+    assert!(of("note").iter().any(is_reading));
     assert_eq!(
         of("warning").iter().map(|line| line["code"].as_str()).collect::<Vec<_>>(),
         [Some("no-effect")]

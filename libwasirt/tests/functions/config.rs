@@ -3,7 +3,6 @@
 //! How: a context is made of a configuration, and a guest made by hand calls the functions on it.
 
 use std::io::{Read, Write};
-use std::ptr::null_mut;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -318,7 +317,7 @@ fn exit_ends_the_call_and_nothing_else() {
     let mut slot = ValueSlot::default();
     slot.bits[0] = 7;
     let (env, instance) = (guest.env(), guest.instance());
-    assert!(!env.is_null() && instance != null_mut());
+    assert!(!env.is_null() && !instance.is_null());
     // SAFETY: context and instance are alive, and there is a slot.
     let status = unsafe { preview1::proc_exit(env, instance, &raw mut slot) };
     assert_eq!(status, TrapCode::Exit as u32);

@@ -98,7 +98,7 @@ fn unused_locals(count: usize) -> Vec<u8> {
 }
 
 fn wide_tail_calls(count: usize) -> Vec<u8> {
-    let gets: Vec<u8> = vec![LOCAL_GET, 0].repeat(WIDTH);
+    let gets: Vec<u8> = [LOCAL_GET, 0].repeat(WIDTH);
     let first = body(&[], &[gets, vec![0x12, 2]].concat());
     wide(Vec::new(), [vec![(2, first)], vec![(2, body(&[], &[UNREACHABLE])); count]].concat()).encode()
 }

@@ -57,6 +57,7 @@ fn limited(command: &mut Command, seconds: u64) -> Run {
     };
     // SAFETY: between fork and exec this makes two system calls and takes no memory.
     unsafe { command.pre_exec(limits) };
+    #[expect(clippy::zombie_processes, reason = "wait4 below waits for it")]
     let mut child = command.spawn().expect("the compiler runs");
     let mut said = String::new();
     child.stderr.take().expect("it is piped").read_to_string(&mut said).expect("messages are text");

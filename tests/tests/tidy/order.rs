@@ -171,7 +171,7 @@ impl Order {
         let is_named = |file: &&str| {
             [format!("{path}.rs"), format!("{path}/mod.rs"), path.clone()].contains(&(**file).to_owned())
         };
-        self.files.iter().position(|file| is_named(&file))
+        self.files.iter().position(is_named)
     }
 }
 

@@ -210,7 +210,7 @@ mod tests {
 
     /// An ELF file with two functions.
     fn file() -> Vec<u8> {
-        let mut written = Written::new(BinaryFormat::Elf, Architecture::Unknown, object::Endianness::Little);
+        let mut written = Written::new(BinaryFormat::Elf, Architecture::Unknown, Endianness::Little);
         let section = written.section_id(StandardSection::Text);
         for name in ["app.f0", "app.f1"] {
             written.append_section_data(section, &[0xc3], 1);
@@ -262,7 +262,7 @@ mod tests {
         let index = behind_names(&bytes).expect("a section behind the names");
         let headers = Tables::find(&bytes).expect("headers").expect("a table").headers_offset;
         let start = headers + index * size_of::<Section>();
-        let flags = object::U64::new(ENDIAN, 2);
+        let flags = U64::new(ENDIAN, 2u64);
         let place = |bytes: &[u8]| {
             let header = Header::parse(bytes).expect("a header");
             let sections = header.section_headers(ENDIAN, bytes).expect("sections");
