@@ -45,20 +45,20 @@ pub const LISTEN_VARIABLE: &str = "W2N_TCPLISTEN";
 /// Environment variable: `1` lets escapes through to a terminal, `0` does not.
 pub const ESCAPES_VARIABLE: &str = "W2N_ALLOW_ESCAPES";
 
-/// Environment variable with a [`PolicyWord`].
+/// Environment variable with a [`crate::PolicyWord`].
 pub const POLICY_VARIABLE: &str = "W2N_POLICY";
 
 /// Environment variable that asks for the policy instead of a run.
 pub const HELP_VARIABLE: &str = "W2N_HELP";
 
-/// Environment variable for [`Limits::memory_bytes`].
+/// Environment variable for [`crate::Limits::memory_bytes`].
 pub const MAX_MEMORY_VARIABLE: &str = "W2N_MAX_MEMORY";
 
-/// Environment variable for [`Limits::stack_bytes`].
+/// Environment variable for [`crate::Limits::stack_bytes`].
 pub const STACK_SIZE_VARIABLE: &str = "W2N_STACK_SIZE";
 
-/// Environment variable for [`Limits::descriptors`].
+/// Environment variable for [`crate::Limits::descriptors`].
 pub const MAX_FDS_VARIABLE: &str = "W2N_MAX_FDS";
 
-/// Environment variable for [`Limits::time_ns`].
+/// Environment variable for [`crate::Limits::time_ns`].
 pub const TIMEOUT_VARIABLE: &str = "W2N_TIMEOUT";

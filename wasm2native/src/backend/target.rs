@@ -1,4 +1,4 @@
-//! The machine we compile for: [`TARGET`] with Linux and glibc; everything else is refused with the reason.
+//! The machine we compile for: `TARGET` with Linux and glibc; everything else is refused with the reason.
 //!
 //! Call [`initialise`] before anything else of LLVM is used.
 

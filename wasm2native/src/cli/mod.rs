@@ -1,4 +1,4 @@
-//! The command line: arguments to [`Options`](crate::options::Options), errors to text and an exit
+//! The command line: arguments to [`Options`], errors to text and an exit
 //! status. 0 is success, 1 the input's fault, 2 the command line's, 70 ours.
 
 mod arguments;
