@@ -31,7 +31,15 @@ pub struct Guest {
     pub options: Vec<&'static str>,
 }
 
+/// clang's option for operators on 128 bits.
+const WIDE_ARITHMETIC: &str = "-mwide-arithmetic";
+
 impl Guest {
+    /// Whether it has operators on 128 bits.
+    pub fn has_wide_arithmetic(&self) -> bool {
+        self.options.contains(&WIDE_ARITHMETIC)
+    }
+
     /// Chooses by `seed`.
     pub fn choose(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed ^ 0x5eed);
@@ -40,7 +48,7 @@ impl Guest {
             options.push("-msimd128");
         }
         if rng.bool() {
-            options.push("-mwide-arithmetic");
+            options.push(WIDE_ARITHMETIC);
         }
         let unrolling: &[&'static str] = match rng.u32(0..10) {
             0..=3 => &[],
