@@ -210,7 +210,7 @@ mod tests {
 
     /// An ELF file with two functions.
     fn file() -> Vec<u8> {
-        let mut written = Written::new(BinaryFormat::Elf, Architecture::Unknown, Endianness::Little);
+        let mut written = Written::new(BinaryFormat::Elf, Architecture::Riscv64, Endianness::Little);
         let section = written.section_id(StandardSection::Text);
         for name in ["app.f0", "app.f1"] {
             written.append_section_data(section, &[0xc3], 1);
