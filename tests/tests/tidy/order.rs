@@ -187,6 +187,9 @@ fn paths(code: &str, module: &[String]) -> Vec<(usize, Vec<String>)> {
     let mut paths = Vec::new();
     for (start, base) in [("crate::", &[][..]), ("super::", &module[..module.len().saturating_sub(1)])] {
         for (position, _) in code.match_indices(start) {
+            if code[..position].ends_with(|c: char| c.is_alphanumeric() || c == '_') {
+                continue;
+            }
             let line = code[..position].matches('\n').count() + 1;
             let (names, braces) = names_of(&code[position + start.len()..]);
             let path = [base, &names].concat();
@@ -204,8 +207,28 @@ fn names_of(code: &str) -> (Vec<String>, Vec<String>) {
     let path = code.split(|c| !is_part(c) && c != ':' && c != '{').next().unwrap_or_default();
     let (path, has_braces) = path.split_once('{').map_or((path, false), |(before, _)| (before, true));
     let names = path.split("::").filter(|name| !name.is_empty()).map(str::to_owned).collect();
-    let inside = code.split_once('{').filter(|_| has_braces).and_then(|(_, rest)| rest.split('}').next());
-    (names, inside.map(|inside| inside.split(',').map(first_name).collect()).unwrap_or_default())
+    let inside = code.split_once('{').filter(|_| has_braces);
+    (names, inside.map(|(_, rest)| elements(rest).into_iter().map(first_name).collect()).unwrap_or_default())
+}
+
+/// What stands between commas up to the end of the group; groups in it stay whole.
+fn elements(group: &str) -> Vec<&str> {
+    let (mut elements, mut depth, mut start) = (Vec::new(), 0, 0);
+    for (at, letter) in group.char_indices() {
+        match letter {
+            '{' => depth += 1,
+            '}' if depth > 0 => depth -= 1,
+            ',' | '}' if depth == 0 => {
+                elements.push(&group[start..at]);
+                start = at + 1;
+                if letter == '}' {
+                    break;
+                }
+            }
+            _ => {}
+        }
+    }
+    elements
 }
 
 #[cfg(test)]
