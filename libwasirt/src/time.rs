@@ -4,7 +4,7 @@
 
 use core::fmt;
 
-use rustix::time::{ClockId, Timespec, clock_getres, clock_gettime};
+use rustix::time::{ClockId, Timespec, clock_getres};
 
 use crate::errno::Errno;
 
@@ -91,7 +91,7 @@ impl Clocks {
     /// The time of a clock.
     pub fn now(&self, clock: Clock) -> Result<u64, Errno> {
         match (self, clock) {
-            (Self::Host, _) => nanoseconds(clock_gettime(clock.host())),
+            (Self::Host, _) => nanoseconds(host_time(clock.host())),
             (Self::Fixed { realtime, .. }, Clock::Realtime) => Ok(*realtime),
             (Self::Fixed { monotonic, .. }, Clock::Monotonic) => Ok(*monotonic),
             (Self::Fixed { .. }, _) => Ok(0),
@@ -106,6 +106,15 @@ impl Clocks {
             Self::Fixed { .. } | Self::Callback(_) => Ok(1),
         }
     }
+}
+
+/// What the host's clock says. The C library is asked, since rustix looks for the kernel's function by
+/// `dlsym`, which programs would then need in the version of glibc that they were linked with.
+fn host_time(clock: ClockId) -> Timespec {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the place is written to; the numbers of clocks are the kernel's, and these four cannot fail.
+    unsafe { libc::clock_gettime(clock as libc::clockid_t, &raw mut time) };
+    Timespec { tv_sec: time.tv_sec, tv_nsec: time.tv_nsec }
 }
 
 /// The two clocks that can be waited for.
