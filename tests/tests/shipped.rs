@@ -13,6 +13,10 @@ use w2n_tests::program::compiler;
 /// A program with all that needs the larger runtime.
 const WASI: &str = r#"(module
     (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "clock_time_get" (func (param i32 i64 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "clock_res_get" (func (param i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "poll_oneoff" (func (param i32 i32 i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "random_get" (func (param i32 i32) (result i32)))
     (memory (export "memory") 1)
     (data (i32.const 8) "\10\00\00\00\03\00\00\00hi\n")
     (func (export "_start") (drop (call $write (i32.const 1) (i32.const 8) (i32.const 1) (i32.const 0)))))"#;
